@@ -1,0 +1,5 @@
+"""`python -m proxy`."""
+
+from proxy.cli.main import main
+
+main()

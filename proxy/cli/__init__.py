@@ -1,0 +1,1 @@
+"""The terminal: serve, chat, ask, sessions, keys and doctor."""

@@ -1,0 +1,1 @@
+"""Values and rules of the chat: no I/O and no clock."""

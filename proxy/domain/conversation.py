@@ -1,0 +1,153 @@
+"""A session, its turns, and what a turn used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Message = dict[str, Any]
+"""A message as ChatGPT's API has it: role, content, and tool_calls or tool_call_id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a turn used; cached are part of the prompt, reasoning of the completion."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def remembered_tokens(self) -> int:
+        """What the next prompt holds of this turn and all before it: reasoning is not sent back."""
+        return self.total_tokens - self.reasoning_tokens
+
+    def as_json(self) -> dict[str, Any]:
+        """The usage as a reply shows it."""
+        shown: dict[str, Any] = {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.total_tokens,
+        }
+        if self.cached_tokens:
+            shown["prompt_tokens_details"] = {"cached_tokens": self.cached_tokens}
+        if self.reasoning_tokens:
+            shown["completion_tokens_details"] = {"reasoning_tokens": self.reasoning_tokens}
+        if self.estimated:
+            shown["estimated"] = True
+        return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question and its answer, stored together or not at all.
+
+    Attributes:
+        id: the turn's id.
+        question: what was added to the conversation: tool results and the user's message.
+        answer: ChatGPT's message.
+        model: the model as ChatGPT named it in its answer.
+        tokens: how much of a prompt question and answer take, estimated where not reported.
+        turns_sent: how many earlier turns ChatGPT was sent with the question.
+        turns_left_out: how many older ones did not fit.
+        created_at: when it was answered, milliseconds since 1970.
+    """
+
+    id: str
+    question: list[Message]
+    answer: Message
+    model: str
+    finish_reason: str
+    usage: Usage
+    cost_usd: float | None
+    tokens: int
+    turns_sent: int
+    turns_left_out: int
+    created_at: int
+
+    @property
+    def messages(self) -> list[Message]:
+        """The turn as a prompt holds it."""
+        return [*self.question, self.answer]
+
+    @property
+    def reply(self) -> str:
+        """The answer's text; empty when ChatGPT asked for tools alone."""
+        return text_of(self.answer)
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        """The tool calls that the next turn has to answer."""
+        return self.answer.get("tool_calls") or []
+
+    @property
+    def answers_tools(self) -> bool:
+        """Whether it begins with tool results, and so cannot stand without the turn before it."""
+        return bool(self.question) and self.question[0].get("role") == "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation's own settings; its turns are read beside it.
+
+    Attributes:
+        model: None for the service's default.
+        parameters: sampling parameters of every turn, unless the turn says otherwise.
+        ttl: seconds it is kept after its last turn.
+        created_at: milliseconds since 1970, as is updated_at.
+    """
+
+    id: str
+    owner: str
+    title: str = ""
+    system: str = ""
+    persona: str = ""
+    model: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    ttl: int = 0
+    created_at: int = 0
+    updated_at: int = 0
+    turn_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that a turn holds.
+
+    Attributes:
+        session: its settings and how many turns it holds.
+        turns: its newest turns, oldest first, as many as a prompt may take.
+        fence: the number without which the turn cannot commit.
+        replaced: the newest turn, when it is being answered anew; it is not among `turns`.
+    """
+
+    session: Session
+    turns: list[Turn]
+    fence: int
+    replaced: Turn | None = None
+
+
+def text_of(message: Message) -> str:
+    """The text of a message; of a list of parts, that of its text parts; else its refusal."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(message.get("refusal") or "")
+
+
+def title_from(message: str) -> str:
+    """A title for a session from its first message: the first words, at most 60 characters."""
+    line = " ".join(message.split())
+    if len(line) <= 60:
+        return line
+    cut = line[:60].rsplit(" ", 1)[0]
+    return cut + "…"

@@ -1,0 +1,50 @@
+"""Who asks, and for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from proxy.domain.conversation import Message
+    from proxy.domain.limits import Bucket
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        key_id: the client key's id, or ``open`` where no key is asked for.
+        owner: whose sessions are the caller's.
+        buckets: the limits that are the caller's own.
+        models: the models it may use; empty for all.
+    """
+
+    key_id: str
+    owner: str
+    buckets: tuple[Bucket, ...] = ()
+    models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """What a turn is asked for; None or empty where the session or the service decides.
+
+    Attributes:
+        session_id: the session to go on with; None begins a new one.
+        tool_results: messages of role ``tool``, answers to the last turn's tool calls.
+        parameters: by their names in POST /chat.
+        drop_params: leave out what the model would refuse.
+        anew: answer the session's newest turn anew; there is no message then.
+    """
+
+    message: str | None = None
+    session_id: str | None = None
+    system: str | None = None
+    persona: str | None = None
+    model: str | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
+    tool_results: list[Message] = field(default_factory=list)
+    drop_params: bool = False
+    anew: bool = False

@@ -1,0 +1,1 @@
+"""Redis and nothing else: connection, keyspace, scripts and one module a noun."""

@@ -1,0 +1,164 @@
+"""Client keys in Redis: a record each, with a hash in place of the secret.
+
+When Redis is gone every verb raises StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from proxy.store import keyspace
+from proxy.store.connection import Command
+
+PREFIX = "sk-proxy-"
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientKey:
+    """A client key's record.
+
+    Attributes:
+        rpm: requests a minute; None for the service's default, 0 for no limit; tpm and burst alike.
+        models: the models it may use; empty for all.
+        created_at: seconds since 1970, as are the other times; 0 for never.
+        hash: SHA-256 of the secret, in hex.
+        former_hash: the one before the last rotation, good until `overlap_until`.
+    """
+
+    id: str
+    name: str
+    hash: str
+    created_at: int
+    rpm: int | None = None
+    tpm: int | None = None
+    burst: int | None = None
+    models: tuple[str, ...] = ()
+    expires_at: int = 0
+    revoked_at: int = 0
+    former_hash: str = ""
+    overlap_until: int = 0
+
+    def opens_with(self, secret: str, now: float) -> bool:
+        """Whether this secret is good now; it takes the same time for any wrong one."""
+        given = hashed(secret).encode()
+        current = hmac.compare_digest(given, self.hash.encode())
+        former = hmac.compare_digest(given, self.former_hash.encode())
+        valid = not self.revoked_at and (not self.expires_at or now < self.expires_at)
+        return valid and (current or (former and now < self.overlap_until))
+
+    def state(self, now: float) -> str:
+        """``active``, ``revoked`` or ``expired``."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and now >= self.expires_at else "active"
+
+
+def new_id() -> str:
+    """A new key's id: ten letters and digits that cannot be mistaken for each other."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+def new_secret() -> str:
+    """A new secret: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def split(token: str) -> tuple[str, str] | None:
+    """The id and the secret of ``sk-proxy-<id>-<secret>``; None for anything else."""
+    if not token.startswith(PREFIX) or not token.isascii():
+        return None
+    key_id, dash, secret = token[len(PREFIX) :].partition("-")
+    known = dash and secret and len(key_id) <= 32 and key_id.isalnum()
+    return (key_id, secret) if known else None
+
+
+def token(key_id: str, secret: str) -> str:
+    """What a client sends."""
+    return f"{PREFIX}{key_id}-{secret}"
+
+
+def hashed(secret: str) -> str:
+    """What is kept of a secret: SHA-256 in hex; 256 random bits need no slower hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def find(key_id: str) -> Command[ClientKey | None]:
+    """A key's record, None where there is none."""
+    return Command(("HGETALL", keyspace.client_key(key_id)), lambda reply: _key(key_id, reply))
+
+
+def create(key: ClientKey) -> list[Command[None]]:
+    """Write a new key's record and enter it into the list of keys."""
+    record = _set(
+        key.id,
+        name=key.name,
+        hash=key.hash,
+        created_at=key.created_at,
+        rpm=_optional(key.rpm),
+        tpm=_optional(key.tpm),
+        burst=_optional(key.burst),
+        models=",".join(key.models),
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        former_hash=key.former_hash,
+        overlap_until=key.overlap_until,
+    )
+    return [
+        record,
+        Command(("ZADD", keyspace.client_keys(), key.created_at, key.id), lambda _: None),
+    ]
+
+
+def rotate(key: ClientKey, secret: str, overlap_until: int) -> Command[None]:
+    """Give a key a new secret; the one before it stays good until `overlap_until`."""
+    return _set(key.id, hash=hashed(secret), former_hash=key.hash, overlap_until=overlap_until)
+
+
+def revoke(key_id: str, now: int) -> Command[None]:
+    """End a key; every worker sees it within the time it caches keys for."""
+    return _set(key_id, revoked_at=now)
+
+
+def _set(key_id: str, **fields: str | int) -> Command[None]:
+    pairs = [part for pair in fields.items() for part in pair]
+    return Command(("HSET", keyspace.client_key(key_id), *pairs), lambda _: None)
+
+
+def ids() -> Command[list[str]]:
+    """All keys' ids, oldest first."""
+    return Command(
+        ("ZRANGE", keyspace.client_keys(), 0, -1), lambda reply: [raw.decode() for raw in reply]
+    )
+
+
+def _key(key_id: str, reply: list[bytes]) -> ClientKey | None:
+    if not reply:
+        return None
+    texts = [raw.decode() for raw in reply]
+    record = dict(zip(texts[::2], texts[1::2], strict=True))
+    return ClientKey(
+        id=key_id,
+        name=record["name"],
+        hash=record["hash"],
+        created_at=int(record["created_at"]),
+        rpm=_number(record["rpm"]),
+        tpm=_number(record["tpm"]),
+        burst=_number(record["burst"]),
+        models=tuple(filter(None, record["models"].split(","))),
+        expires_at=int(record["expires_at"]),
+        revoked_at=int(record["revoked_at"]),
+        former_hash=record["former_hash"],
+        overlap_until=int(record["overlap_until"]),
+    )
+
+
+def _optional(number: int | None) -> str | int:
+    return "" if number is None else number
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text else None

@@ -1,0 +1,162 @@
+"""The connection to Redis: commands in, replies out, one round trip a call.
+
+redis-py's connections are used without its client: a batch is one write and one read, it is never
+sent twice by itself (its scripts may have run), and a connection whose reply was not read to the
+end is closed, so that no reply can reach another caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from proxy.errors import StoreUnavailable
+from proxy.telemetry import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.settings import Settings
+
+T = TypeVar("T")
+Argument = str | bytes | int | float
+
+_PRELUDES = {
+    "_bucket": ("reserve", "settle", "peek"),
+    "_session": (
+        "create",
+        "open",
+        "commit",
+        "release",
+        "renew",
+        "read",
+        "patch",
+        "undo",
+        "delete",
+    ),
+    "": ("list", "list_session"),
+}
+RETRY_AFTER_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Generic[T]):
+    """A Redis command, and how its reply is understood."""
+
+    arguments: tuple[Argument, ...]
+    parse: Callable[[Any], T]
+
+
+def script(
+    name: str, keys: tuple[str, ...], arguments: tuple[Argument, ...], parse: Callable[[Any], T]
+) -> Command[T]:
+    """A command that runs one of the scripts in store/lua."""
+    return Command(("EVALSHA", _digests()[name], len(keys), *keys, *arguments), parse)
+
+
+class Store:
+    """Redis, reached through a bounded pool."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._pool: Any = redis.BlockingConnectionPool.from_url(
+            settings.redis_url.get_secret_value(),
+            protocol=2,
+            max_connections=settings.redis_max_connections,
+            timeout=settings.redis_timeout,
+            socket_connect_timeout=settings.redis_connect_timeout,
+            socket_timeout=settings.redis_timeout,
+            retry=Retry(NoBackoff(), 0),
+            client_name="chat-proxy",
+        )
+
+    def run(self, command: Command[T]) -> T:
+        """Run one command.
+
+        Raises:
+            StoreUnavailable: Redis is gone, too slow, or refuses.
+        """
+        return self.run_all(command)[0]  # type: ignore[no-any-return]
+
+    def run_all(self, *commands: Command[Any]) -> list[Any]:
+        """Run commands in one round trip; each one's outcome is its own, there is no transaction.
+
+        Raises:
+            StoreUnavailable: Redis is gone, too slow, or refuses one of them.
+        """
+        packed = [command.arguments for command in commands]
+        try:
+            replies = self._exchange(packed)
+            if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
+                self._exchange([("SCRIPT", "LOAD", text) for text in _texts().values()])
+                replies = self._exchange(packed)
+            for reply in replies:
+                if isinstance(reply, redis.RedisError):
+                    raise reply
+        except (redis.RedisError, OSError) as error:
+            logs.problem("redis", error)
+            raise StoreUnavailable(
+                "The store of conversations cannot be reached: try again in a moment.",
+                retry_after=RETRY_AFTER_S,
+            ) from None
+        return [command.parse(reply) for command, reply in zip(commands, replies, strict=True)]
+
+    def _exchange(self, commands: list[tuple[Argument, ...]]) -> list[Any]:
+        connection = self._pool.get_connection()
+        whole = False
+        try:
+            connection.send_packed_command(connection.pack_commands(commands))
+            replies = [_read(connection) for _ in commands]
+            whole = True
+        finally:
+            if not whole:
+                connection.disconnect()
+            self._pool.release(connection)
+        return replies
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._pool.disconnect()
+
+
+def _read(connection: Any) -> Any:
+    """One reply; an error reply is a value, the replies behind it must be read all the same."""
+    try:
+        return connection.read_response()
+    except redis.ResponseError as error:
+        return error
+
+
+@cache
+def _texts() -> dict[str, str]:
+    folder = resources.files("proxy.store") / "lua"
+    texts = {}
+    for prelude, names in _PRELUDES.items():
+        before = (folder / f"{prelude}.lua").read_text("utf-8") if prelude else ""
+        for name in names:
+            texts[name] = before + (folder / f"{name}.lua").read_text("utf-8")
+    return texts
+
+
+@cache
+def _digests() -> dict[str, str]:
+    return {
+        name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        for name, text in _texts().items()
+    }
+
+
+def ping() -> Command[bool]:
+    """Whether Redis answers."""
+    return Command(("PING",), lambda reply: reply == b"PONG")
+
+
+def time_us() -> Command[int]:
+    """The server's clock, in microseconds since 1970."""
+    return Command(("TIME",), lambda reply: int(reply[0]) * 1_000_000 + int(reply[1]))

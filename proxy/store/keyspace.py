@@ -1,0 +1,46 @@
+"""Every key that the service keeps in Redis: one function a pattern, with its life and meaning.
+
+What stands in braces decides the Redis Cluster slot: keys that one script touches share it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from proxy.domain.limits import Bucket
+
+UPSTREAM = "openai"
+"""The upstream whose limiter keys share a slot."""
+
+
+def session(session_id: str) -> tuple[str, str, str]:
+    """A session's meta (hash), turns (list) and lock (string); the session's ttl, the lease."""
+    tag = f"cp:{{s:{session_id}}}"
+    return f"{tag}:meta", f"{tag}:turns", f"{tag}:lock"
+
+
+def session_list(owner: str) -> tuple[str, str, str, str]:
+    """An owner's sessions by change, by expiry, what is shown, turns; the longest ttl of them."""
+    tag = f"cp:{{o:{owner}}}"
+    return f"{tag}:by_change", f"{tag}:by_expiry", f"{tag}:shown", f"{tag}:counts"
+
+
+def bucket(of: Bucket) -> str:
+    """A token bucket (hash); kept until it would be full, and a minute more."""
+    return f"cp:{{l:{UPSTREAM}}}:bucket:{of.scope}:{of.id}:{of.resource}"
+
+
+def reservation(reservation_id: str) -> str:
+    """What a request took from its buckets (hash); an hour, or until it is settled."""
+    return f"cp:{{l:{UPSTREAM}}}:reservation:{reservation_id}"
+
+
+def client_key(key_id: str) -> str:
+    """A client key's record (hash): permanent."""
+    return f"cp:key:{key_id}"
+
+
+def client_keys() -> str:
+    """All client keys' ids by time of creation (sorted set): permanent."""
+    return "cp:keys"

@@ -1,0 +1,45 @@
+-- Shared by the scripts of a session. Its keys, always in this order:
+--   KEYS[1] meta: a hash of owner, title, system, persona, model, window, parameters, ttl
+--           (seconds), created and updated (milliseconds), fence, last (the newest turn's id),
+--           born_by (the turn that began it).
+--   KEYS[2] turns: a list, oldest first; each '<tokens> <turn id> <JSON>'.
+--   KEYS[3] lock: the id of the turn that is running, with its lease.
+-- The fence counts openings: a turn whose number is not the newest any more cannot commit.
+
+local META, TURNS, LOCK = KEYS[1], KEYS[2], KEYS[3]
+local FIELDS = { 'title', 'system', 'persona', 'model', 'parameters', 'ttl', 'created', 'updated' }
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+
+local function owned_by(owner)
+  return redis.call('HGET', META, 'owner') == owner
+end
+
+-- The session's fields in the order above, then the number of its turns.
+local function session()
+  local values = redis.call('HMGET', META, unpack(FIELDS))
+  values[#values + 1] = redis.call('LLEN', TURNS)
+  return values
+end
+
+-- Milliseconds that the running turn may still hold the session; 0 when none runs.
+local function busy_for(turn)
+  local holder = redis.call('GET', LOCK)
+  if not holder or holder == turn then return 0 end
+  return math.max(1, redis.call('PTTL', LOCK))
+end
+
+-- Set pairs of field and value from ARGV[first] to ARGV[last].
+local function set_fields(first, last)
+  if last > first then redis.call('HSET', META, unpack(ARGV, first, last)) end
+end
+
+-- The session lives for its ttl from now on.
+local function touch()
+  local ttl = tonumber(redis.call('HGET', META, 'ttl')) * 1000
+  redis.call('PEXPIRE', META, ttl)
+  redis.call('PEXPIRE', TURNS, ttl)
+end

@@ -1,0 +1,26 @@
+-- Append a turn's question and answer, and end the turn.
+--
+-- ARGV: turn id, fence, the turn's record, a title for a session that has none, the turn that this
+--       one replaces ('' for none), then pairs of field and value that the turn changes.
+-- Returns: 'ok', 'missing' (the session is gone) or 'lost' (the lease ran out and another turn or
+--       an undo came between).
+-- Safe to run twice: a turn that is the newest already is not appended again.
+
+local turn, fence, record, title, replaced = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local last = redis.call('HGET', META, 'last')
+
+if redis.call('EXISTS', META) == 0 then return 'missing' end
+if last == turn then return 'ok' end
+if redis.call('HGET', META, 'fence') ~= fence then return 'lost' end
+
+if replaced ~= '' then
+  if last ~= replaced then return 'lost' end
+  redis.call('RPOP', TURNS)
+end
+redis.call('RPUSH', TURNS, record)
+set_fields(6, #ARGV)
+redis.call('HSET', META, 'last', turn, 'updated', string.format('%.0f', now_ms()))
+if redis.call('HGET', META, 'title') == '' then redis.call('HSET', META, 'title', title) end
+touch()
+if redis.call('GET', LOCK) == turn then redis.call('DEL', LOCK) end
+return 'ok'

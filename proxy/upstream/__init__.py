@@ -1,0 +1,1 @@
+"""ChatGPT over HTTP."""

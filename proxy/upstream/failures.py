@@ -1,0 +1,108 @@
+"""What ChatGPT, or the way to it, says when it does not answer: told as the service's own errors.
+
+Source: OpenAI's error codes guide and the errors its SDKs raise, as of November 2026.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import requests
+import urllib3
+
+from proxy.errors import (
+    ApiError,
+    UpstreamAuthFailed,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamQuotaExhausted,
+    UpstreamRateLimited,
+    UpstreamRefused,
+    UpstreamTimeout,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXHAUSTED = re.compile(r"insufficient_quota|credit_balance_exhausted|.*_spend_limit_exceeded")
+"""Codes of a 429 that no wait can mend."""
+
+_RELAYED = {400: 400, 404: 404, 413: 400, 422: 400}
+"""Statuses that find fault with the request, and what the caller gets."""
+
+_LONGEST_MESSAGE = 2_000
+
+
+def from_answer(status: int, headers: Mapping[str, str], body: bytes, secret: str) -> ApiError:
+    """The error for an answer that is not 200.
+
+    Args:
+        status: its HTTP status.
+        headers: its headers.
+        body: as much of its body as was read.
+        secret: the upstream key, which no message may repeat.
+    """
+    error = _error_object(body)
+    code = str(error.get("code") or error.get("type") or "")
+    if status in {401, 403}:
+        return UpstreamAuthFailed(
+            "ChatGPT refused the service's own key: its operator has to mend it."
+        )
+    if status == 429 and EXHAUSTED.fullmatch(code):
+        return UpstreamQuotaExhausted(
+            "The service's OpenAI account is out of credit: its operator has to mend it."
+        )
+    if status == 429:
+        return UpstreamRateLimited(
+            "ChatGPT refused for its own rate limit: try again later.",
+            retry_after=retry_after(headers) or 1.0,
+        )
+    if status in _RELAYED:
+        message = str(error.get("message") or "ChatGPT refused the request.")
+        param = error.get("param")
+        return UpstreamRefused(
+            _RELAYED[status],
+            message.replace(secret, "[hidden]")[:_LONGEST_MESSAGE],
+            code=(code or "invalid_request").replace(secret, "[hidden]")[:100],
+            param=param.replace(secret, "[hidden]")[:200] if isinstance(param, str) else None,
+        )
+    if status in {408, 504}:
+        return UpstreamTimeout("ChatGPT did not answer in time.")
+    return UpstreamError(f"ChatGPT failed with status {status}.")
+
+
+def from_exception(error: Exception) -> ApiError:
+    """The error for an answer that did not come, or came in part."""
+    if _never_reached(error):
+        return UpstreamError("ChatGPT cannot be reached.")
+    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+        return UpstreamTimeout("ChatGPT did not answer in time.")
+    return UpstreamBroken("The connection to ChatGPT broke before its answer was whole.")
+
+
+def _never_reached(error: Exception) -> bool:
+    """Whether no connection was made, so that ChatGPT surely did nothing."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ChatGPT asks to wait; None when it says nothing that is a number."""
+    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            return max(0.0, float(headers[name]) / scale)
+        except (KeyError, ValueError):
+            continue
+    return None
+
+
+def _error_object(body: bytes) -> dict[str, Any]:
+    try:
+        error = orjson.loads(body)["error"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {}

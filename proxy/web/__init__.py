@@ -1,0 +1,1 @@
+"""HTTP in; nothing else knows Flask."""

@@ -1,0 +1,100 @@
+"""A request's body: read under a deadline and a size limit, parsed strictly."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import orjson
+from flask import request
+
+from proxy.errors import InvalidRequest, RequestTimeout, RequestTooLarge, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from proxy.settings import Settings
+
+_JSON_TYPES = {"application/json", "application/x-www-form-urlencoded", ""}
+"""What may hold JSON; the second is what curl says of any body unless told otherwise."""
+_DRAINED = 16
+"""How many times the limit is read and thrown away, so that the refusal reaches the sender."""
+_CHUNK = 65_536
+
+
+def read_json(settings: Settings) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    Raises:
+        UnsupportedMediaType, RequestTooLarge, RequestTimeout: as their names say.
+        InvalidRequest: it is not UTF-8, not JSON, not an object, nested too deeply, or holds a
+            name twice.
+    """
+    if request.mimetype not in _JSON_TYPES:
+        raise UnsupportedMediaType(
+            f"The body is {request.mimetype}: send Content-Type: application/json."
+        )
+    return parse_json(read(settings), settings.json_max_depth)
+
+
+def read(settings: Settings) -> bytes:
+    """The body's bytes.
+
+    Raises:
+        RequestTooLarge: it is larger than `body_max_bytes`.
+        RequestTimeout: it did not arrive within `body_deadline`.
+    """
+    limit = settings.body_max_bytes
+    late = RequestTimeout(f"The body did not arrive within {settings.body_deadline:g} s.")
+    stream = request.environ["wsgi.input"]
+    with gevent.Timeout(settings.body_deadline, late):
+        body = _read_up_to(stream, limit + 1)
+        if len(body) > limit:
+            drained = len(body)
+            while drained < limit * _DRAINED and (chunk := stream.read(_CHUNK)):
+                drained += len(chunk)
+            raise RequestTooLarge(f"The body is larger than {limit} bytes: send less.")
+    return body
+
+
+def _read_up_to(stream: Any, limit: int) -> bytes:
+    chunks, size = [], 0
+    while size < limit and (chunk := stream.read(min(_CHUNK, limit - size))):
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks)
+
+
+def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
+    """Parse a JSON object strictly.
+
+    orjson refuses NaN, lone surrogates and bytes that are not UTF-8; a name that is there twice,
+    which parsers read differently, is found by a second pass of the standard parser.
+
+    Raises:
+        InvalidRequest: it is none; the message says why.
+    """
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        hint = "" if body.lstrip()[:1] == b"{" else " For a text send Content-Type: text/plain."
+        raise InvalidRequest(f"The body is not JSON: {error}.{hint}") from None
+    if not isinstance(value, dict):
+        raise InvalidRequest('The body must be a JSON object, such as {"message": "Hello"}.')
+    if _deeper_than(value, max_depth):
+        raise InvalidRequest(f"The body is nested deeper than {max_depth} levels.")
+    json.loads(body, object_pairs_hook=_without_repeats)
+    return value
+
+
+def _deeper_than(value: Any, depth: int) -> bool:
+    if depth < 0:
+        return True
+    inner = value.values() if isinstance(value, dict) else value
+    return any(_deeper_than(item, depth - 1) for item in inner if isinstance(item, dict | list))
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise InvalidRequest(f"The body holds {name[:100]!r} twice.", param=name[:100])

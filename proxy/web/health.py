@@ -1,0 +1,29 @@
+"""GET /livez: the process; GET /readyz: the process and its Redis. Neither asks ChatGPT."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response
+
+from proxy.store.connection import ping
+from proxy.web import responses
+
+if TYPE_CHECKING:
+    from proxy.store.connection import Store
+
+
+def blueprint(store: Store) -> Blueprint:
+    """The routes of this module."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/livez")
+    def livez() -> Response:
+        return responses.json({"status": "ok"})
+
+    @routes.get("/readyz")
+    def readyz() -> Response:
+        store.run(ping())
+        return responses.json({"status": "ok", "redis": "ok"})
+
+    return routes

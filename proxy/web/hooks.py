@@ -1,0 +1,56 @@
+"""Round every request: its id, the headers of its limits, its line in the log."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, g, request
+
+from proxy.errors import StoreUnavailable
+from proxy.telemetry import logs
+from proxy.web import ratelimit
+
+if TYPE_CHECKING:
+    from proxy.limiter import Allowance
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+def register(app: Flask) -> None:
+    """Put the hooks round every request of the app."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
+
+def _end(response: Response) -> Response:
+    allowance: Allowance | None = g.get("allowance")
+    if allowance is not None:
+        response.headers.update(_limits(allowance))
+    response.headers["X-Request-ID"] = g.request_id
+    logs.access(
+        request_id=g.request_id,
+        method=request.method,
+        route=request.url_rule.rule if request.url_rule else None,
+        status=response.status_code,
+        ms=round((time.perf_counter() - g.started) * 1000, 2),
+        key=g.get("key_id"),
+        session=response.headers.get("X-Session-ID"),
+        turn=response.headers.get("X-Turn-ID"),
+    )
+    return response
+
+
+def _limits(allowance: Allowance) -> dict[str, str]:
+    try:
+        return ratelimit.headers(allowance.look())
+    except StoreUnavailable:
+        return {}

@@ -1,0 +1,61 @@
+"""Balances as headers: OpenAI's names and durations, and the IETF draft's.
+
+Sources: OpenAI's rate limits guide; draft-ietf-httpapi-ratelimit-headers-10.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from proxy.domain.limits import PERIOD_S, binding
+
+if TYPE_CHECKING:
+    from proxy.domain.limits import Balance, Resource
+
+_RESOURCES: tuple[Resource, ...] = ("requests", "tokens")
+
+
+def headers(balances: list[Balance]) -> dict[str, str]:
+    """The headers that tell the binding bucket of each resource; none where nothing limits."""
+    rendered: dict[str, str] = {}
+    policies, states = [], []
+    for resource in _RESOURCES:
+        balance = binding(balances, resource)
+        if balance is None:
+            continue
+        bucket = balance.bucket
+        rendered[f"x-ratelimit-limit-{resource}"] = str(bucket.burst)
+        rendered[f"x-ratelimit-remaining-{resource}"] = str(balance.remaining)
+        rendered[f"x-ratelimit-reset-{resource}"] = duration(balance.full_s)
+        name = f'"{bucket.scope}-{resource}"'
+        policies.append(f"{name};q={bucket.rate};w={PERIOD_S}")
+        states.append(f"{name};r={balance.remaining};t={math.ceil(balance.full_s)}")
+    if policies:
+        rendered["RateLimit-Policy"] = ", ".join(policies)
+        rendered["RateLimit"] = ", ".join(states)
+    return rendered
+
+
+def retry(retry_after: float | None, *, should_retry: bool | None) -> dict[str, str]:
+    """The headers that tell when to come back; milliseconds are rounded up, so that it is true."""
+    rendered: dict[str, str] = {}
+    if retry_after is not None:
+        rendered["Retry-After"] = str(math.ceil(retry_after))
+        rendered["retry-after-ms"] = str(math.ceil(retry_after * 1000))
+    if should_retry is not None:
+        rendered["x-should-retry"] = "true" if should_retry else "false"
+    return rendered
+
+
+def duration(seconds: float) -> str:
+    """A duration as Go writes it, in whole milliseconds, rounded up: 12ms, 1.5s, 6m0s, 1h0m0s."""
+    milliseconds = math.ceil(seconds * 1000)
+    if milliseconds < 1000:
+        return f"{milliseconds}ms" if milliseconds else "0s"
+    minutes, rest = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    text = f"{rest / 1000:g}s"
+    if hours:
+        return f"{hours}h{minutes}m{text}"
+    return f"{minutes}m{text}" if minutes else text

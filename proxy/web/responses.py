@@ -1,0 +1,112 @@
+"""What goes out: JSON by orjson, or plain text where the caller asks for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from flask import Response, request
+
+if TYPE_CHECKING:
+    from proxy.chat import Answered
+    from proxy.domain.conversation import Session, Turn
+
+
+def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer."""
+    return Response(orjson.dumps(value), status, headers, mimetype="application/json")
+
+
+def text(value: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A plain text answer that ends with a newline."""
+    ended = value if value.endswith("\n") else value + "\n"
+    return Response(ended, status, headers, mimetype="text/plain")
+
+
+def wants_text() -> bool:
+    """Whether the caller would rather have text than JSON."""
+    if "text/plain" not in request.headers.get("Accept", ""):
+        return False
+    offered = ["application/json", "text/plain"]
+    return request.accept_mimetypes.best_match(offered) == "text/plain"
+
+
+def answered(answer: Answered) -> Response:
+    """The answer of a turn, in the form the caller asks for."""
+    headers = {"X-Session-ID": answer.session_id, "X-Turn-ID": answer.turn.id}
+    if answer.dropped:
+        headers["X-Dropped-Params"] = ", ".join(answer.dropped)
+    if wants_text():
+        return text(answer.turn.reply, headers=headers)
+    return json({"session_id": answer.session_id} | turn_object(answer.turn), headers=headers)
+
+
+def turn_object(turn: Turn) -> dict[str, Any]:
+    """A turn's answer as POST /chat and GET /sessions/{id} show it."""
+    shown: dict[str, Any] = {"turn_id": turn.id, "reply": turn.reply}
+    if turn.tool_calls:
+        shown["tool_calls"] = turn.tool_calls
+    return shown | {
+        "model": turn.model,
+        "finish_reason": turn.finish_reason,
+        "usage": turn.usage.as_json(),
+        "cost_usd": turn.cost_usd,
+        "context": {"turns_sent": turn.turns_sent, "turns_left_out": turn.turns_left_out},
+    }
+
+
+def listed_session(session: Session) -> dict[str, Any]:
+    """A session as a list shows it; times are seconds since 1970."""
+    changed = session.updated_at // 1000
+    return {
+        "id": session.id,
+        "session_id": session.id,
+        "object": "session",
+        "title": session.title,
+        "ttl": session.ttl,
+        "created_at": session.created_at // 1000,
+        "updated_at": changed,
+        "expires_at": changed + session.ttl,
+        "turn_count": session.turn_count,
+    }
+
+
+def session_object(session: Session) -> dict[str, Any]:
+    """A session with its settings."""
+    return listed_session(session) | {
+        "system": session.system,
+        "persona": session.persona,
+        "model": session.model,
+        "parameters": session.parameters,
+    }
+
+
+def stored_turn(turn: Turn) -> dict[str, Any]:
+    """A turn with its question."""
+    message = next((said["content"] for said in turn.question if said["role"] == "user"), None)
+    results = [
+        {"tool_call_id": said["tool_call_id"], "content": said["content"]}
+        for said in turn.question
+        if said["role"] == "tool"
+    ]
+    shown: dict[str, Any] = {"created_at": turn.created_at // 1000, "message": message}
+    if results:
+        shown["tool_results"] = results
+    return shown | turn_object(turn)
+
+
+def markdown(session: Session, turns: list[Turn]) -> str:
+    """A conversation as a Markdown document."""
+    parts = [f"# {session.title or 'Conversation'}"]
+    instructions = [text for text in (session.persona, session.system) if text]
+    if instructions:
+        parts.append("> " + "\n\n".join(instructions).replace("\n", "\n> "))
+    for turn in turns:
+        for said in turn.question:
+            speaker = "You" if said["role"] == "user" else f"Tool result {said['tool_call_id']}"
+            parts.append(f"## {speaker}\n\n{said['content']}")
+        parts.append(f"## {turn.model}\n\n{turn.reply}".rstrip())
+        for call in turn.tool_calls:
+            function = call["function"]
+            parts.append(f"```\n{function['name']}({function['arguments']})\n```")
+    return "\n\n".join(parts) + "\n"

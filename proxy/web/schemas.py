@@ -1,0 +1,169 @@
+"""What callers may send: the fields of each body, their ranges, and how a mistake is told."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
+
+from proxy.domain.catalog import Effort
+from proxy.domain.parameters import FORWARDED
+from proxy.errors import InvalidRequest
+
+M = TypeVar("M", bound=BaseModel)
+
+Name = Annotated[str, Field(min_length=1, max_length=256)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Instructions = Annotated[str, Field(max_length=200_000)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Parameters(_Body):
+    """What steers the answer; forwarded as the model and the upstream accept it."""
+
+    temperature: Number | None = Field(None, ge=0, le=2, description="0 is sober, 2 is wild")
+    top_p: Number | None = Field(
+        None, ge=0, le=1, description="share of probability the next token is drawn from"
+    )
+    top_k: int | None = Field(
+        None, ge=1, le=1_000_000, description="how many tokens the next one is drawn from"
+    )
+    max_tokens: int | None = Field(None, ge=1, le=10_000_000, description="length of the answer")
+    stop: str | list[str] | None = Field(None, description="one to four texts that end the answer")
+    presence_penalty: Number | None = Field(None, ge=-2, le=2)
+    frequency_penalty: Number | None = Field(None, ge=-2, le=2)
+    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
+    reasoning_effort: Effort | None = None
+    response_format: dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=128)
+    tool_choice: str | dict[str, Any] | None = None
+    metadata: dict[str, str] | None = Field(None, max_length=16)
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _stop_is_short(cls, value: object) -> object:
+        texts = [value] if isinstance(value, str) else value
+        if texts is None or (
+            isinstance(texts, list)
+            and 1 <= len(texts) <= 4
+            and all(isinstance(text, str) and text for text in texts)
+        ):
+            return value
+        raise PydanticCustomError("stop", "Input should be a text or a list of one to four texts")
+
+    @field_validator("tool_choice", mode="before")
+    @classmethod
+    def _tool_choice_is_known(cls, value: object) -> object:
+        if value is None or isinstance(value, dict) or value in {"none", "auto", "required"}:
+            return value
+        raise PydanticCustomError(
+            "tool_choice", "Input should be 'none', 'auto', 'required' or a function's object"
+        )
+
+    @field_validator("metadata")
+    @classmethod
+    def _metadata_is_short(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+        if value and any(len(key) > 64 or len(text) > 512 for key, text in value.items()):
+            raise PydanticCustomError(
+                "metadata", "Input should have keys of at most 64 and values of 512 characters"
+            )
+        return value
+
+    def given(self) -> dict[str, Any]:
+        """The parameters that were sent, by name."""
+        return self.model_dump(include=set(FORWARDED), exclude_none=True)
+
+
+class ToolResult(_Body):
+    """The result of a tool call that the last turn asked for."""
+
+    tool_call_id: Name
+    content: str
+
+
+class Options(Parameters):
+    """All fields of POST /chat but the message and its session; the body of a regeneration."""
+
+    system: Instructions | None = Field(None, description="instructions for the session")
+    persona: Name | None = Field(None, description="a name from config/personas.toml")
+    model: Name | None = None
+    drop_params: bool = Field(
+        False,  # noqa: FBT003 - a default, not an argument
+        description="leave out what the model would refuse; X-Dropped-Params names it",
+    )
+    stream: Literal[False] = False
+
+
+class ChatRequest(Options):
+    """The body of POST /chat."""
+
+    message: str | None = Field(None, min_length=1, description="the user's text")
+    session_id: str | None = Field(None, description="absent: a new session")
+    tool_results: list[ToolResult] = Field(default_factory=list, max_length=128)
+
+
+class SessionSettings(_Body):
+    """The body of POST /sessions and PATCH /sessions/{id}; null clears a setting."""
+
+    title: str | None = Field(None, max_length=200)
+    system: Instructions | None = None
+    persona: Name | None = None
+    model: Name | None = None
+    parameters: Parameters | None = None
+    ttl: int | None = Field(None, ge=60, le=366 * 86_400, description="seconds")
+
+    def changed(self) -> dict[str, Any]:
+        """The settings that were sent, by name."""
+        values = self.model_dump(include=self.model_fields_set - {"parameters"})
+        if "parameters" in self.model_fields_set:
+            values["parameters"] = self.parameters.given() if self.parameters else {}
+        return values
+
+
+class ForkRequest(_Body):
+    """The body of POST /sessions/{id}/fork."""
+
+    turn: str | int | None = Field(
+        None, description="the last turn to keep: its id, or how many turns; absent: all"
+    )
+
+
+def validate(schema: type[M], value: dict[str, Any]) -> M:
+    """Check a JSON object against a schema.
+
+    Raises:
+        InvalidRequest: the message names the field and what would be right.
+    """
+    try:
+        return schema.model_validate(value)
+    except ValidationError as error:
+        raise refusal(error, schema) from None
+
+
+def validate_query(schema: type[M], query: dict[str, str]) -> M:
+    """Check query options, which are texts, against a schema.
+
+    Raises:
+        InvalidRequest: as in `validate`.
+    """
+    try:
+        return schema.model_validate_strings(query)
+    except ValidationError as error:
+        raise refusal(error, schema) from None
+
+
+def refusal(error: ValidationError, schema: type[BaseModel]) -> InvalidRequest:
+    """The first mistake as a sentence that names the field."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    param = ".".join(str(part) for part in first["loc"])[:200]
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(schema.model_fields)
+        return InvalidRequest(f"'{param}' is no field here; the fields are {known}.", param=param)
+    if first["type"] == "missing":
+        return InvalidRequest(f"'{param}' is missing.", param=param)
+    said = first["msg"].replace("Input should", "should", 1)
+    return InvalidRequest(f"'{param}' {said[0].lower()}{said[1:]}.", param=param)

@@ -1,0 +1,105 @@
+"""A real Redis, a simulated ChatGPT, and the real service between them, for all tests."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from proxy.embedded import EmbeddedRedis
+from proxy.settings import load
+from proxy.simulator.process import SimulatedChatGPT
+from proxy.store import client_keys
+from proxy.store.connection import Store
+from proxy.telemetry import logs
+from tests.support.service import CANARY, Client, Service
+from tests.support.simulator import Control
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class NewKey(Protocol):
+    """Makes a client key; answers what a client sends."""
+
+    def __call__(self, **fields: Any) -> str: ...
+
+
+class StartService(Protocol):
+    """Starts a service of a test's own, with these settings."""
+
+    def __call__(self, **settings: str) -> Service: ...
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def store(redis_server: EmbeddedRedis) -> Iterator[Store]:
+    logs.silence()
+    settings = load({"REDIS_URL": redis_server.url, "OPENAI_API_KEY": CANARY})
+    opened = Store(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[SimulatedChatGPT]:
+    with SimulatedChatGPT(api_key=CANARY) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+def chatgpt(simulator: SimulatedChatGPT) -> Control:
+    """The simulated ChatGPT's controls, all as new."""
+    control = Control(simulator.url)
+    control.reset()
+    return control
+
+
+@pytest.fixture(scope="session")
+def service(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Service]:
+    """The service with two workers, for tests that leave it as it is."""
+    with Service(redis_server.url, simulator.url, WEB_CONCURRENCY="2") as running:
+        yield running
+
+
+@pytest.fixture
+def start_service(
+    redis_server: EmbeddedRedis, simulator: SimulatedChatGPT
+) -> Iterator[StartService]:
+    with ExitStack() as started:
+
+        def start(**settings: str) -> Service:
+            redis_url = settings.pop("REDIS_URL", redis_server.url)
+            upstream_url = settings.pop("OPENAI_BASE_URL", simulator.url)
+            return started.enter_context(Service(redis_url, upstream_url, **settings))
+
+        yield start
+
+
+@pytest.fixture
+def new_key(store: Store) -> NewKey:
+    def make(**fields: Any) -> str:
+        secret = client_keys.new_secret()
+        key = client_keys.ClientKey(
+            id=client_keys.new_id(),
+            hash=client_keys.hashed(secret),
+            created_at=int(time.time()),
+            **({"name": "test"} | fields),
+        )
+        store.run_all(*client_keys.create(key))
+        return client_keys.token(key.id, secret)
+
+    return make
+
+
+@pytest.fixture
+def api(service: Service, chatgpt: Control, new_key: NewKey) -> Client:
+    """A caller with a key of its own; the simulated ChatGPT is as new."""
+    return service.client(new_key())

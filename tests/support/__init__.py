@@ -1,0 +1,1 @@
+"""What tests share: the real service, its Redis and its simulated ChatGPT."""
