@@ -1,5 +1,6 @@
 """A chatbot in plain requests: `python examples/chat_with_gpt.py`, with PROXY_URL and PROXY_KEY."""
 
+import contextlib
 import os
 import time
 
@@ -9,7 +10,9 @@ URL = os.environ.get("PROXY_URL", "http://127.0.0.1:8080")
 KEY = os.environ.get("PROXY_KEY", "")
 
 
-def chat_with_gpt(message, session_id=None, **parameters):
+def chat_with_gpt(
+    message: str, session_id: str | None = None, **parameters: object
+) -> tuple[str, str]:
     """Send a message; give the answer's text and the id of the session that remembers it."""
     payload = {"message": message, **parameters}
     if session_id:
@@ -28,7 +31,7 @@ def chat_with_gpt(message, session_id=None, **parameters):
     return answer["reply"], answer["session_id"]
 
 
-def main():
+def main() -> None:
     """Talk until `bye`."""
     session_id = None
     for message in iter(lambda: input("you> "), "bye"):
@@ -41,4 +44,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with contextlib.suppress(EOFError, KeyboardInterrupt):
+        main()

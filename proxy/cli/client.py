@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import click
@@ -10,9 +10,6 @@ import requests
 from urllib3.exceptions import MaxRetryError
 
 from proxy import __version__
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 Json = dict[str, Any]
 
@@ -54,7 +51,7 @@ class ServiceError(click.ClickException):
         """One line: the message, then the code, the wait and the request's id."""
         facts = [
             self._code,
-            f"retry after {self._retry_after:g} s" if self._retry_after is not None else None,
+            f"retry after {in_seconds(self._retry_after)}" if self._retry_after else None,
             f"request {self._request_id}" if self._request_id else None,
         ]
         known = ", ".join(fact for fact in facts if fact)
@@ -80,12 +77,7 @@ class ProxyClient:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._http.close()
 
     def chat(self, payload: Json) -> Json:
@@ -189,6 +181,11 @@ class ProxyClient:
             f"{self.url} answered {response.status_code} {response.reason}, "
             "but not as a chat-proxy does; is PROXY_URL right?"
         )
+
+
+def in_seconds(wait: float) -> str:
+    """A wait for people: 2 s, 0.4 s, 244.8 s."""
+    return f"{wait:.1f}".removesuffix(".0") + " s"
 
 
 def _session_path(session_id: str, action: str = "") -> str:

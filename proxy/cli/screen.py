@@ -15,6 +15,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from proxy.cli.answers import printable
+from proxy.cli.client import in_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ class Screen:
 
     def wait(self, seconds: float, why: str) -> None:
         """Sleep, and say how long and why."""
-        self.note(f"{why} Trying again in {seconds:.3g} s.")
+        self.note(f"{why} Trying again in {in_seconds(seconds)}.")
         time.sleep(seconds)
 
 
@@ -98,7 +99,8 @@ class Terminal(Screen):
 
     def error(self, text: str) -> None:
         """Tell what went wrong."""
-        self._err.print(printable(f"Error: {text}"), style="red", soft_wrap=True)
+        whole_line = not self._err.is_terminal
+        self._err.print(printable(f"Error: {text}"), style="red", soft_wrap=whole_line)
 
     @contextmanager
     def thinking(self) -> Iterator[None]:

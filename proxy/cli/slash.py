@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from proxy.cli.listing import COLUMNS, cells, summary
 from proxy.cli.parameters import PARAMETERS, known_parameter, parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from proxy.cli.client import Json
     from proxy.cli.conversation import Conversation
@@ -94,22 +95,25 @@ class SlashCommands:
         """Show the session's instructions, set them, or clear them with a dash."""
         if text:
             self._talk.instruct(None if text == "-" else text)
-            self._screen.say("No instructions." if text == "-" else "These instructions hold now.")
+            self._screen.say(
+                "Instructions cleared." if text == "-" else "These instructions hold now."
+            )
         else:
-            self._screen.say(self._instructions() or "No instructions.")
+            self._screen.say("\n".join(self._instructions()) or "No instructions.")
 
     def model(self, name: str) -> None:
         """Show the model of the next turns, choose it, or leave it to the session with a dash."""
         if name:
             self._talk.model = None if name == "-" else name
-        self._screen.say(f"Model: {self._talk.model or 'that of the session'}.")
+        chosen = self._talk.model or self._open_session().get("model")
+        self._screen.say(f"Model: {chosen or 'the default of the service'}.")
 
     def set(self, argument: str) -> None:
         """Show the parameters, set one, or leave one to the service again."""
-        name, _, value = argument.replace("=", " ", 1).partition(" ")
+        name, *value = re.split(r"[\s=]+", argument, maxsplit=1)
         settings = self._talk.parameters
-        if name and value.strip():
-            known, settled = parameter(name, value.strip())
+        if name and any(value):
+            known, settled = parameter(name, *value)
             settings[known] = settled
         elif name:
             settings.pop(known_parameter(name), None)
@@ -135,7 +139,8 @@ class SlashCommands:
             with target.expanduser().open("x" if file else "w", encoding="utf-8") as output:
                 output.write(text)
         except (OSError, RuntimeError) as error:
-            raise click.ClickException(f"{target} is not written: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise click.ClickException(f"{target} is not written: {reason}") from error
         self._screen.say(f"Written to {target}.")
 
     def help(self, _argument: str) -> None:
@@ -145,10 +150,17 @@ class SlashCommands:
         self._screen.say(f"{'bye, exit, quit':34}end; Ctrl-D does too")
         self._screen.aside("Alt-Enter begins a new line; Ctrl-C drops what you typed or a wait.")
 
-    def _instructions(self) -> str | None:
-        if self._talk.session_id is None:
-            return self._talk.system
-        return str(self._talk.client.session(self._talk.session_id)["system"] or "")
+    def _open_session(self) -> Json:
+        """The session as the service has it; empty when nothing was said yet."""
+        session_id = self._talk.session_id
+        return self._talk.client.session(session_id) if session_id is not None else {}
+
+    def _instructions(self) -> Iterator[str]:
+        held = self._open_session() or {"persona": self._talk.persona, "system": self._talk.system}
+        if held["persona"]:
+            yield f"Persona: {held['persona']}"
+        if held["system"]:
+            yield held["system"]
 
     def _listed_id(self, number: str) -> str:
         if not 1 <= int(number) <= len(self._listed):

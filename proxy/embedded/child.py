@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _LEASH = Path(__file__).with_name("leash.py")
-_GRACE_S = 3.0
 
 
 class ChildFailed(ProxyError):
@@ -74,7 +73,7 @@ class Child:
         """Whether it has not ended yet; a process that is stopped by a signal counts as running."""
         return self._process.poll() is None
 
-    def stop(self, grace_s: float = _GRACE_S) -> int:
+    def stop(self, grace_s: float = 3.0) -> int:
         """Ask it to end, insist after `grace_s`; answers its exit code, negative for a signal."""
         if self.running:
             self._process.terminate()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, request
-from werkzeug.exceptions import HTTPException
 
 from proxy.simulator.exchange import Exchange
 from proxy.simulator.models import all_models, find_model
@@ -14,6 +13,8 @@ from proxy.simulator.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from werkzeug.exceptions import HTTPException
 
     from proxy.simulator.questions import Question
     from proxy.simulator.script import Reply
@@ -41,7 +42,8 @@ def openai_api(state: State) -> Blueprint:
     def model(name: str) -> Response:
         return _got(state, lambda: find_model(name).described)
 
-    @blueprint.app_errorhandler(HTTPException)
+    @blueprint.app_errorhandler(404)
+    @blueprint.app_errorhandler(405)
     def not_an_endpoint(error: HTTPException) -> Response:
         return Exchange(request, state).refuse(_no_such_url(error))
 
@@ -63,9 +65,9 @@ def _posted(state: State, question: type[Question]) -> Callable[[], Response]:
             body = exchange.read_json()
             asked = question(body, state)
             state.limits.spend(body["model"], asked.tokens)
+            return _scripted(state, exchange, lambda reply: asked.answer(exchange, reply))
         except Refusal as refusal:
             return exchange.refuse(refusal)
-        return _scripted(state, exchange, lambda reply: asked.answer(exchange, reply))
 
     return view
 
@@ -76,9 +78,9 @@ def _got(state: State, content: Callable[[], dict[str, Any]]) -> Response:
     try:
         exchange.authorise()
         found = content()
+        return _scripted(state, exchange, lambda reply: exchange.answer(found, reply))
     except Refusal as refusal:
         return exchange.refuse(refusal)
-    return _scripted(state, exchange, lambda reply: exchange.answer(found, reply))
 
 
 def _scripted(state: State, exchange: Exchange, answer: Callable[[Reply], Response]) -> Response:

@@ -138,6 +138,8 @@ def tool_choice(path: str, value: Any) -> None:
     """One of three words, or an object that names what to call."""
     if not isinstance(value, dict):
         choice("none", "auto", "required")(path, value)
+    elif value.get("function") is not None:
+        mapping(f"{path}.function", value["function"])
 
 
 def _logit_bias(path: str, value: Any) -> None:

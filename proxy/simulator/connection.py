@@ -30,19 +30,23 @@ class _Elapsed(Exception):
 
 
 class Connection:
-    """The socket of one request, beside what the WSGI server does with it."""
+    """The connection of one request, beside what the WSGI server does with it."""
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_handler",)
 
     KEY = "simulator.connection"
     """Where the WSGI environ has it."""
 
-    def __init__(self, sock: Any) -> None:
-        """Wrap a socket of gevent's."""
-        self._socket = sock
+    def __init__(self, handler: Any) -> None:
+        """Wrap the `gevent.pywsgi.WSGIHandler` that serves it."""
+        self._handler = handler
 
-    def pause(self, seconds: float | None) -> None:
-        """Let time pass, for ever when None, and other requests go on.
+    def begin(self) -> None:
+        """Send the status line and the headers now, not with the first of the body."""
+        self._handler.write(b"")
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass while other requests go on.
 
         Raises:
             ClientGone: the client went away meanwhile.
@@ -52,14 +56,14 @@ class Connection:
             return
         started = time.monotonic()
         try:
-            wait_read(self._socket.fileno(), seconds, _Elapsed)
+            wait_read(self._handler.socket.fileno(), seconds, _Elapsed)
         except _Elapsed:
             return
-        if not self._socket.recv(1, socket.MSG_PEEK):
+        if not self._handler.socket.recv(1, socket.MSG_PEEK):
             raise ClientGone
-        if seconds is not None:  # it has sent its next request already, and waits
-            gevent.sleep(max(0.0, seconds - (time.monotonic() - started)))
+        # It has sent its next request already, and waits.
+        gevent.sleep(max(0.0, seconds - (time.monotonic() - started)))
 
     def send(self, data: bytes) -> None:
         """Send bytes past the WSGI server."""
-        self._socket.sendall(data)
+        self._handler.socket.sendall(data)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from proxy.simulator.refusals import Refusal
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,8 +34,14 @@ def example(schema: dict[str, Any], words: Callable[[str], str]) -> Any:
     Args:
         schema: a JSON schema.
         words: what a string says where the schema leaves that free, by its property's name.
+
+    Raises:
+        Refusal: 400, it is no schema; that shows in as many ways as there are to be none.
     """
-    return _Examples(schema, words).of(schema, "", 0)
+    try:
+        return _Examples(schema, words).of(schema, "", 0)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise Refusal(f"Invalid schema: {error}.", code="invalid_json_schema") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,7 @@ class Exchange:
     def refuse(self, refusal: Refusal) -> Response:
         """Answer with an error of our own."""
         outgoing = json_answer(refusal.body, Reply(), self._connection, refusal.status)
-        outgoing.headers |= refusal.headers
-        return self._send(outgoing)
+        return self._send(outgoing.with_headers(refusal.headers))
 
     def answer(self, content: dict[str, Any], reply: Reply) -> Response:
         """Answer with one JSON object."""
@@ -115,14 +114,10 @@ class Exchange:
     def _send(self, outgoing: Outgoing) -> Response:
         reply = outgoing.reply
         if reply.body is not None:
-            outgoing.replace_body(reply.body.encode())
-        outgoing.headers |= self._usual_headers()
-        for name, value in reply.headers.items():
-            outgoing.headers.pop(name.lower(), None)
-            if value is not None:
-                outgoing.headers[name.lower()] = value
+            outgoing = outgoing.with_body(reply.body.encode())
+        outgoing = outgoing.with_headers(self._usual_headers()).with_headers(reply.headers)
         if reply.fault is not None:
-            FAULTS[reply.fault](outgoing)
+            outgoing = FAULTS[reply.fault](outgoing)
         return deliver(outgoing, self._record, self._history)
 
     def _usual_headers(self) -> dict[str, str]:

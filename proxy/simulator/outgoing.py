@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +11,7 @@ from flask import Response
 from proxy.simulator.connection import Connection, Cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from proxy.simulator.history import History, Record
     from proxy.simulator.script import Reply
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 DONE = b"data: [DONE]\n\n"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outgoing:
-    """What is about to be sent; a fault changes it in place.
+    """What is about to be sent; a fault makes another of it.
 
     Attributes:
         status: the HTTP status.
@@ -39,28 +39,52 @@ class Outgoing:
     reply: Reply
     connection: Connection
 
-    def replace_body(self, body: bytes) -> None:
-        """Send this body, with its length."""
-        self.headers["content-length"] = str(len(body))
-        self.pieces = iter([body])
+    def with_body(self, body: bytes) -> Outgoing:
+        """The same with this body, and its length."""
+        return replace(self, pieces=iter([body])).with_headers({"content-length": str(len(body))})
+
+    def with_headers(self, headers: Mapping[str, str | None]) -> Outgoing:
+        """The same with these headers, and without those that are None."""
+        merged = self.headers | {name.lower(): value for name, value in headers.items()}
+        kept = {name: value for name, value in merged.items() if value is not None}
+        return replace(self, headers=kept)
+
+    def with_head_first(self) -> Outgoing:
+        """The same, its status line and headers going out before there is a body."""
+        return replace(self, pieces=_begun(self.pieces, self.connection))
+
+
+def _begun(pieces: Iterator[bytes], connection: Connection) -> Iterator[bytes]:
+    connection.begin()
+    yield from pieces
 
 
 def json_answer(
     content: dict[str, Any], reply: Reply, connection: Connection, status: int = 200
 ) -> Outgoing:
     """An answer that is one JSON object."""
-    headers = {"content-type": "application/json"}
-    outgoing = Outgoing(status, headers, iter(()), False, reply, connection)  # noqa: FBT003
-    outgoing.replace_body(orjson.dumps(content))
-    return outgoing
+    return Outgoing(
+        status=status,
+        headers={"content-type": "application/json"},
+        pieces=iter(()),
+        streamed=False,
+        reply=reply,
+        connection=connection,
+    ).with_body(orjson.dumps(content))
 
 
 def stream_answer(events: Iterator[bytes], reply: Reply, connection: Connection) -> Outgoing:
     """An answer that is a stream of events, at the pace of the script."""
-    headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
     if reply.interval_s or reply.first_token_delay_s:
         events = _paced(events, reply, connection)
-    return Outgoing(200, headers, events, True, reply, connection)  # noqa: FBT003
+    return Outgoing(
+        status=200,
+        headers={"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"},
+        pieces=events,
+        streamed=True,
+        reply=reply,
+        connection=connection,
+    )
 
 
 def _paced(events: Iterator[bytes], reply: Reply, connection: Connection) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from proxy.simulator.chat import chat_completion, chat_events, read_chat
 from proxy.simulator.chat_rules import check_chat, check_context
 from proxy.simulator.embeddings import check_embeddings, count_inputs, embeddings
 from proxy.simulator.responses_conversation import messages_after, read_response
-from proxy.simulator.responses_fields import check_response
+from proxy.simulator.responses_fields import check_input_fits, check_response
 from proxy.simulator.responses_writer import ResponseWriter
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ResponseQuestion:
         self._body, self._memory = body, state.memory
         self._before = state.memory.recall(body)
         self._ask = read_response(body, self._before)
-        check_context(model, self._ask.prompt_tokens)
+        check_input_fits(model, self._ask.prompt_tokens)
         self.tokens = _reserved(self._ask)
 
     def answer(self, exchange: Exchange, reply: Reply) -> Response:

@@ -18,7 +18,6 @@ from proxy.simulator.fields import (
     number,
     record,
     string,
-    text_or_mapping,
 )
 from proxy.simulator.models import Model, find_model
 from proxy.simulator.refusals import (
@@ -60,7 +59,28 @@ def _item(path: str, item: dict[str, Any]) -> None:
 
 def _content(path: str, value: Any) -> None:
     if not isinstance(value, str):
-        _items(path, value)
+        _parts(path, value)
+
+
+def _part(path: str, value: Any) -> None:
+    mapping(path, value)
+    if value.get("text") is not None:
+        string()(f"{path}.text", value["text"])
+
+
+_parts = array(_part, 1)
+
+
+def _conversation(path: str, value: Any) -> None:
+    if not isinstance(value, str):
+        record({"id": string()}, ("id",))(path, value)
+
+
+def _text(path: str, value: Any) -> None:
+    mapping(path, value)
+    wanted = value.get("format") or {}
+    mapping(f"{path}.format", wanted)
+    mapping(f"{path}.format.schema", wanted.get("schema") or {})
 
 
 def _tool(path: str, value: Any) -> None:
@@ -77,7 +97,7 @@ _FIELDS: dict[str, Check] = {
     "input": _input,
     "background": boolean,
     "context_management": array(mapping),
-    "conversation": text_or_mapping,
+    "conversation": _conversation,
     "include": array(string()),
     "instructions": string(),
     "max_output_tokens": integer(16),
@@ -97,7 +117,7 @@ _FIELDS: dict[str, Check] = {
     "stream": boolean,
     "stream_options": record({"include_obfuscation": boolean}),
     "temperature": number(0, 2),
-    "text": mapping,
+    "text": _text,
     "tool_choice": tool_choice,
     "tools": array(_tool, 0, 128),
     "top_logprobs": integer(0, 20),
@@ -141,3 +161,14 @@ def _check_reasoning(model: Model, effort: str, body: dict[str, Any]) -> None:
     for name in ("temperature", "top_p"):
         if effort != "none" and body.get(name) not in (None, 1):
             raise unsupported_parameter(name)
+
+
+def check_input_fits(model: Model, prompt_tokens: int) -> None:
+    """Raise a Refusal for an input that is longer than the model's window."""
+    if prompt_tokens > model.context:
+        raise Refusal(
+            "Your input exceeds the context window of this model. Please adjust your input and "
+            "try again.",
+            param="input",
+            code="context_length_exceeded",
+        )

@@ -28,7 +28,7 @@ class _Handler(WSGIHandler):  # type: ignore[misc] # gevent has no types
     def get_environ(self) -> dict[str, Any]:
         """The WSGI environment, with the connection."""
         environ: dict[str, Any] = super().get_environ()
-        environ[Connection.KEY] = Connection(self.socket)
+        environ[Connection.KEY] = Connection(self)
         return environ
 
 

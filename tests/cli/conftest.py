@@ -1,7 +1,9 @@
-"""A server that answers as it is told, for what a healthy chat-proxy does not do."""
+"""A person with a client key, and a server that answers as no healthy chat-proxy does."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,9 +12,59 @@ from wsgiref.simple_server import make_server
 
 import pytest
 
+from tests.cli.pseudo_terminal import PseudoTerminal
+from tests.support.service import ROOT, clean_environment
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+    from tests.conftest import NewKey
+    from tests.support.service import Service
+    from tests.support.simulator import Control
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Runs `python -m proxy` in a directory of their own, with their own client key."""
+
+    home: Path
+    environment: dict[str, str]
+
+    def run(self, *arguments: str, typed: str | bytes = "") -> subprocess.CompletedProcess[str]:
+        """Run a command in pipes and wait for its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "proxy", *arguments],
+            input=typed.encode() if isinstance(typed, str) else typed,
+            capture_output=True,
+            env=self.environment,
+            cwd=self.home,
+            timeout=60,
+            check=False,
+        )
+        out, err = done.stdout.decode(), done.stderr.decode()
+        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+
+    def chat(self, *lines: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Chat with these lines from a pipe."""
+        return self.run("chat", *options, typed="".join(line + "\n" for line in lines))
+
+    def sit_down(self, *arguments: str) -> PseudoTerminal:
+        """Run a command at a terminal."""
+        return PseudoTerminal(*arguments, env=self.environment, cwd=self.home)
+
+
+def person(home: Path, service: Service, key: str) -> Person:
+    """A person who has this key, and nothing yet at home."""
+    known = {"PROXY_URL": service.url, "PROXY_KEY": key, "XDG_STATE_HOME": str(home / "state")}
+    # The working directory is not the project's, so that is said where the package is.
+    return Person(home, clean_environment(**known, PYTHONPATH=str(ROOT)))
+
+
+@pytest.fixture
+def ada(tmp_path: Path, service: Service, chatgpt: Control, new_key: NewKey) -> Person:
+    return person(tmp_path, service, new_key())
 
 
 @dataclass

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
+    from pathlib import Path
 
 DEADLINE_S = 30.0
 ROWS, COLUMNS = 40, 100
@@ -35,7 +35,7 @@ class PseudoTerminal:
         shown: all that was written so far, colours and cursor movements included.
     """
 
-    def __init__(self, *arguments: str, env: Mapping[str, str]) -> None:
+    def __init__(self, *arguments: str, env: Mapping[str, str], cwd: Path) -> None:
         self.shown = ""
         self._read_to = 0
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
@@ -53,18 +53,14 @@ class PseudoTerminal:
                 *arguments,
             ],
             env={**env, "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"},
+            cwd=cwd,
             start_new_session=True,
         )
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
         for end in (self._terminal, self._inside):

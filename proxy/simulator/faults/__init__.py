@@ -1,4 +1,4 @@
-"""What can go wrong between ChatGPT and its client; each fault changes an answer on its way out."""
+"""What can go wrong between ChatGPT and its client; each fault spoils an answer on its way out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from proxy.simulator.outgoing import Outgoing
     from proxy.simulator.script import FaultName
 
-FAULTS: dict[FaultName, Callable[[Outgoing], None]] = {
+FAULTS: dict[FaultName, Callable[[Outgoing], Outgoing]] = {
     "close_delimited": wire.close_delimited,
     "comments": stream.comments,
     "crlf": stream.crlf,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
 import orjson
+from flask import request
 
-from proxy.simulator.connection import Cut
+from proxy.simulator.connection import Connection, Cut
 from proxy.simulator.outgoing import DONE, Outgoing
 
 if TYPE_CHECKING:
@@ -21,9 +23,9 @@ _ERROR = {
 }
 
 
-def cut_stream(outgoing: Outgoing) -> None:
+def cut_stream(outgoing: Outgoing) -> Outgoing:
     """The connection breaks after some events, two if not said."""
-    outgoing.pieces = _then_cut(_first(outgoing, 2))
+    return replace(outgoing, pieces=_then_cut(_first(outgoing, 2))).with_head_first()
 
 
 def _then_cut(events: Iterator[bytes]) -> Iterator[bytes]:
@@ -31,61 +33,64 @@ def _then_cut(events: Iterator[bytes]) -> Iterator[bytes]:
     raise Cut
 
 
-def error_event(outgoing: Outgoing) -> None:
+def error_event(outgoing: Outgoing) -> Outgoing:
     """After some events, two if not said, an event says what broke and the stream ends."""
-    error = orjson.dumps({"error": _ERROR | outgoing.reply.error})
-    outgoing.pieces = _with_last(_first(outgoing, 2), b"data: " + error + b"\n\n")
-
-
-def _with_last(events: Iterator[bytes], last: bytes) -> Iterator[bytes]:
-    yield from events
-    yield last
-
-
-def malformed_event(outgoing: Outgoing) -> None:
-    """After some events, two if not said, comes one that is not JSON; then it goes on."""
-    outgoing.pieces = _with_garbage(outgoing.pieces, _after(outgoing, 2))
-
-
-def _with_garbage(events: Iterator[bytes], after: int) -> Iterator[bytes]:
-    yield from islice(events, after)
-    yield b'data: {"id":"chatcmpl-\n\n'
-    yield from events
-
-
-def no_done(outgoing: Outgoing) -> None:
-    """The stream ends in good order but without [DONE]; with `after`, after so many events."""
-    events = outgoing.pieces if outgoing.reply.after is None else _first(outgoing, 0)
-    outgoing.pieces = (event for event in events if event != DONE)
-
-
-def endless_stream(outgoing: Outgoing) -> None:
-    """The second event, the first words, is repeated for ever at the script's pace."""
-    outgoing.pieces = _repeated(outgoing)
-
-
-def _repeated(outgoing: Outgoing) -> Iterator[bytes]:
-    yield next(outgoing.pieces)
-    words = next(outgoing.pieces)
-    while True:
-        yield words
-        outgoing.connection.pause(outgoing.reply.interval_s)
-
-
-def crlf(outgoing: Outgoing) -> None:
-    """Lines end with CR LF."""
-    outgoing.pieces = (event.replace(b"\n", b"\r\n") for event in outgoing.pieces)
-
-
-def comments(outgoing: Outgoing) -> None:
-    """Comment lines before, within and behind each event."""
-    outgoing.pieces = (b": keep-alive\n\n:\n" + event + b": behind\n" for event in outgoing.pieces)
-
-
-def _first(outgoing: Outgoing, otherwise: int) -> Iterator[bytes]:
-    return islice(outgoing.pieces, _after(outgoing, otherwise))
-
-
-def _after(outgoing: Outgoing, otherwise: int) -> int:
     after = outgoing.reply.after
-    return otherwise if after is None else after
+    error = _ERROR | outgoing.reply.error
+    if request.path == "/v1/responses":
+        number = {"sequence_number": 2 if after is None else after}
+        event = b"event: error\ndata: " + orjson.dumps({"type": "error"} | _flat(error) | number)
+    else:
+        event = b"data: " + orjson.dumps({"error": error})
+    return replace(outgoing, pieces=chain(_first(outgoing, 2), [event + b"\n\n"]))
+
+
+def _flat(error: dict[str, Any]) -> dict[str, Any]:
+    """An error as the Responses API has it in an event, where `type` is the event's own."""
+    return {name: value for name, value in error.items() if name != "type"}
+
+
+def malformed_event(outgoing: Outgoing) -> Outgoing:
+    """After some events, two if not said, comes one that is not JSON; then it goes on."""
+    garbage = b'data: {"id":"chatcmpl-\n\n'
+    return replace(outgoing, pieces=chain(_first(outgoing, 2), [garbage], outgoing.pieces))
+
+
+def no_done(outgoing: Outgoing) -> Outgoing:
+    """The stream ends in good order but without [DONE]; with `after`, after so many events."""
+    events = islice(outgoing.pieces, outgoing.reply.after)
+    return replace(outgoing, pieces=(event for event in events if event != DONE))
+
+
+def endless_stream(outgoing: Outgoing) -> Outgoing:
+    """The second event, the first words, is repeated for ever at the script's pace."""
+    events = _repeated(outgoing.pieces, outgoing.connection, outgoing.reply.interval_s)
+    return replace(outgoing, pieces=events).with_headers({"content-length": None})
+
+
+def _repeated(
+    events: Iterator[bytes], connection: Connection, interval_s: float
+) -> Iterator[bytes]:
+    last = b""
+    for last in islice(events, 2):
+        yield last
+    while True:
+        connection.pause(interval_s)
+        yield last
+
+
+def crlf(outgoing: Outgoing) -> Outgoing:
+    """Lines end with CR LF."""
+    events = (event.replace(b"\n", b"\r\n") for event in outgoing.pieces)
+    return replace(outgoing, pieces=events)
+
+
+def comments(outgoing: Outgoing) -> Outgoing:
+    """Comment lines before, within and behind each event."""
+    events = (b": keep-alive\n\n:\n" + event + b": behind\n" for event in outgoing.pieces)
+    return replace(outgoing, pieces=events)
+
+
+def _first(outgoing: Outgoing, usually: int) -> Iterator[bytes]:
+    after = outgoing.reply.after
+    return islice(outgoing.pieces, usually if after is None else after)

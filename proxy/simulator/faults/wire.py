@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from proxy.simulator.connection import Cut
+from proxy.simulator.connection import Connection, Cut
 from proxy.simulator.faults.body import cut_after
 
 if TYPE_CHECKING:
@@ -14,60 +15,69 @@ if TYPE_CHECKING:
 
     from proxy.simulator.outgoing import Outgoing
 
+_FOR_EVER_S = 1e8
 
-def no_status_line(outgoing: Outgoing) -> None:
+
+def no_status_line(outgoing: Outgoing) -> Outgoing:
     """The connection ends before a single byte."""
-    outgoing.pieces = _by_hand(outgoing, iter(()))
+    return _by_hand(outgoing, iter(()))
 
 
-def silence(outgoing: Outgoing) -> None:
-    """Nothing is ever sent; with `after`, so many events and then nothing more."""
-    outgoing.pieces = _then_nothing(outgoing)
+def silence(outgoing: Outgoing) -> Outgoing:
+    """Nothing is ever sent; with `after`, the head and so many events and then nothing more."""
+    after = outgoing.reply.after
+    events = islice(outgoing.pieces, after or 0)
+    silent = replace(outgoing, pieces=_then_nothing(events, outgoing.connection))
+    return silent if after is None else silent.with_head_first()
 
 
-def _then_nothing(outgoing: Outgoing) -> Iterator[bytes]:
-    yield from islice(outgoing.pieces, outgoing.reply.after or 0)
-    outgoing.connection.pause(None)
+def _then_nothing(events: Iterator[bytes], connection: Connection) -> Iterator[bytes]:
+    yield from events
+    connection.pause(_FOR_EVER_S)
 
 
-def raw(outgoing: Outgoing) -> None:
+def raw(outgoing: Outgoing) -> Outgoing:
     """The script's bytes are sent in place of an answer."""
-    outgoing.pieces = _by_hand(outgoing, iter([outgoing.reply.raw.encode("latin-1")]))
+    return _by_hand(outgoing, iter([outgoing.reply.raw.encode("latin-1")]))
 
 
-def close_delimited(outgoing: Outgoing) -> None:
+def close_delimited(outgoing: Outgoing) -> Outgoing:
     """A body whose end is the connection's; with `after` that comes after so many bytes."""
-    pieces = outgoing.pieces
-    if outgoing.reply.after is not None:
-        pieces = cut_after(pieces, outgoing.reply.after)
-    outgoing.headers.pop("content-length", None)
-    outgoing.pieces = _by_hand(outgoing, _with_head(outgoing, pieces))
+    after = outgoing.reply.after
+    pieces = outgoing.pieces if after is None else cut_after(outgoing.pieces, after)
+    head = _head(outgoing.with_headers({"content-length": None}))
+    return _by_hand(outgoing, chain([head], pieces))
 
 
-def drip(outgoing: Outgoing) -> None:
+def drip(outgoing: Outgoing) -> Outgoing:
     """From the status line on, one byte at a time; with `after`, so many bytes go at once."""
-    pieces = outgoing.pieces
-    if "content-length" not in outgoing.headers:
-        outgoing.headers["transfer-encoding"] = "chunked"
-        pieces = _chunked(pieces)
-    outgoing.pieces = _by_hand(outgoing, _drops(outgoing, _with_head(outgoing, pieces)))
+    if outgoing.streamed:
+        head = _head(outgoing.with_headers({"transfer-encoding": "chunked"}))
+        writes = chain([head], _chunked(outgoing.pieces))
+    else:
+        writes = chain([_head(outgoing)], outgoing.pieces)
+    return _by_hand(outgoing, _drops(writes, outgoing))
 
 
-def _by_hand(outgoing: Outgoing, writes: Iterator[bytes]) -> Iterator[bytes]:
-    """Send these bytes past the server; the empty pieces let it count and send nothing."""
+def _by_hand(outgoing: Outgoing, writes: Iterator[bytes]) -> Outgoing:
+    """Send these bytes past the server."""
+    return replace(outgoing, pieces=_sent(writes, outgoing.connection))
+
+
+def _sent(writes: Iterator[bytes], connection: Connection) -> Iterator[bytes]:
+    """Send each, and nothing through the server, which counts the empty pieces."""
     for data in writes:
-        outgoing.connection.send(data)
+        connection.send(data)
         yield b""
     raise Cut
 
 
-def _with_head(outgoing: Outgoing, pieces: Iterator[bytes]) -> Iterator[bytes]:
+def _head(outgoing: Outgoing) -> bytes:
     status = HTTPStatus(outgoing.status)
     headers = outgoing.headers | {"connection": "close"}
     lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    yield ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-    yield from pieces
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
 def _chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -76,11 +86,10 @@ def _chunked(pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield b"0\r\n\r\n"
 
 
-def _drops(outgoing: Outgoing, writes: Iterator[bytes]) -> Iterator[bytes]:
+def _drops(writes: Iterator[bytes], outgoing: Outgoing) -> Iterator[bytes]:
     whole = outgoing.reply.after or 0
     for data in writes:
-        if whole:
-            yield data[:whole]
+        yield data[:whole]
         for value in data[whole:]:
             yield bytes((value,))
             outgoing.connection.pause(outgoing.reply.interval_s)
