@@ -87,7 +87,7 @@ def fit(
     fixed = calibration.correct(model.name, raw)
     kept = turns[_first_that_fits(turns, room - fixed) :]
     if question[0]["role"] == "tool" and turns and not kept:
-        fixed += turns[-1].tokens
+        fixed = max(fixed + turns[-1].tokens, room + 1)
     if fixed > room:
         raise _too_long(fixed, room)
     left_out = turn_count - len(kept)

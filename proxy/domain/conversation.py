@@ -137,11 +137,16 @@ class Opened:
 def text_of(message: Message) -> str:
     """The text of a message; of a list of parts, that of its text parts; else its refusal."""
     content = message.get("content")
-    if isinstance(content, str):
-        return content
     if isinstance(content, list):
         return "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return str(message.get("refusal") or "")
+    return str(content or message.get("refusal") or "")
+
+
+def called(tool_call: dict[str, Any]) -> tuple[str, str]:
+    """What a tool call calls: the function and its arguments, or the custom tool and its input."""
+    if "custom" in tool_call:
+        return tool_call["custom"]["name"], tool_call["custom"]["input"]
+    return tool_call["function"]["name"], tool_call["function"]["arguments"]
 
 
 def title_from(message: str) -> str:

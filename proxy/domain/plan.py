@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from proxy.domain.request import Caller, TurnRequest
     from proxy.settings import Settings
 
+_UNCOUNTED = {"tools", "response_format"}
+"""Fields of a payload that add prompt tokens no estimate counts: beside them nothing is learned."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -101,9 +104,10 @@ class Planner:
         prompt = plan.prompt
         used = usage or Usage(prompt.tokens, estimate_message(answer), estimated=True)
         if usage:
+            uncounted = plan.payload.keys() & _UNCOUNTED
             self._calibration.observe(
                 plan.model.name,
-                estimated=prompt.raw_estimate,
+                estimated=0 if uncounted else prompt.raw_estimate,
                 reported=usage.prompt_tokens - prompt.known_tokens,
                 answer=usage.completion_tokens,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proxy.domain.conversation import text_of
+from proxy.domain.conversation import called, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,9 +41,7 @@ def estimate_message(message: Message) -> int:
     """Tokens of one message with its wrapping, tool calls and images."""
     tokens = PER_MESSAGE + estimate_text(text_of(message))
     for call in message.get("tool_calls") or ():
-        function = call.get("function", {})
-        tokens += PER_MESSAGE + estimate_text(function.get("name", ""))
-        tokens += estimate_text(function.get("arguments", ""))
+        tokens += PER_MESSAGE + sum(map(estimate_text, called(call)))
     content = message.get("content")
     if isinstance(content, list):
         tokens += PER_IMAGE * sum(1 for part in content if part.get("type") == "image_url")

@@ -33,6 +33,7 @@ _RELAYED = {400: 400, 404: 404, 413: 400, 422: 400}
 """Statuses that find fault with the request, and what the caller gets."""
 
 _LONGEST_MESSAGE = 2_000
+_LONGEST_WAIT_S = 86_400.0
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes, secret: str) -> ApiError:
@@ -59,7 +60,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, secret: st
             "ChatGPT refused for its own rate limit: try again later.",
             retry_after=retry_after(headers) or 1.0,
         )
-    if status in _RELAYED:
+    if status in _RELAYED and (error or status != 404):
         message = str(error.get("message") or "ChatGPT refused the request.")
         param = error.get("param")
         return UpstreamRefused(
@@ -70,7 +71,10 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, secret: st
         )
     if status in {408, 504}:
         return UpstreamTimeout("ChatGPT did not answer in time.")
-    return UpstreamError(f"ChatGPT failed with status {status}.")
+    failed = UpstreamError(f"ChatGPT failed with status {status}.")
+    if status < 400 or status == 404:  # the base URL leads elsewhere: its operator's to mend
+        failed.should_retry = False
+    return failed
 
 
 def from_exception(error: Exception) -> ApiError:
@@ -91,12 +95,14 @@ def _never_reached(error: Exception) -> bool:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that ChatGPT asks to wait; None when it says nothing that is a number."""
+    """Seconds that ChatGPT asks to wait, at most a day; None when it says no such number."""
     for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:
-            return max(0.0, float(headers[name]) / scale)
+            seconds = float(headers[name]) / scale
         except (KeyError, ValueError):
             continue
+        if seconds >= 0:  # which not-a-number is not
+            return min(seconds, _LONGEST_WAIT_S)
     return None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import orjson
 from flask import request
+from gunicorn.http.errors import ParseException
 
 from proxy.errors import InvalidRequest, RequestTimeout, RequestTooLarge, UnsupportedMediaType
 
@@ -21,19 +22,22 @@ _DRAINED = 16
 _CHUNK = 65_536
 
 
-def read_json(settings: Settings) -> dict[str, Any]:
-    """The body as a JSON object.
+def read_json(settings: Settings, *, optional: bool = False) -> dict[str, Any]:
+    """The body as a JSON object; an empty one where the body is blank and `optional`.
 
     Raises:
         UnsupportedMediaType, RequestTooLarge, RequestTimeout: as their names say.
         InvalidRequest: it is not UTF-8, not JSON, not an object, nested too deeply, or holds a
             name twice.
     """
+    body = read(settings)
+    if optional and not body.strip():
+        return {}
     if request.mimetype not in _JSON_TYPES:
         raise UnsupportedMediaType(
             f"The body is {request.mimetype}: send Content-Type: application/json."
         )
-    return parse_json(read(settings), settings.json_max_depth)
+    return parse_json(body, settings.json_max_depth)
 
 
 def read(settings: Settings) -> bytes:
@@ -42,18 +46,27 @@ def read(settings: Settings) -> bytes:
     Raises:
         RequestTooLarge: it is larger than `body_max_bytes`.
         RequestTimeout: it did not arrive within `body_deadline`.
+        InvalidRequest: its chunks are malformed, or the connection broke.
     """
     limit = settings.body_max_bytes
     late = RequestTimeout(f"The body did not arrive within {settings.body_deadline:g} s.")
     stream = request.environ["wsgi.input"]
-    with gevent.Timeout(settings.body_deadline, late):
-        body = _read_up_to(stream, limit + 1)
-        if len(body) > limit:
-            drained = len(body)
-            while drained < limit * _DRAINED and (chunk := stream.read(_CHUNK)):
-                drained += len(chunk)
-            raise RequestTooLarge(f"The body is larger than {limit} bytes: send less.")
+    try:
+        with gevent.Timeout(settings.body_deadline, late):
+            body = _read_up_to(stream, limit + 1)
+            if len(body) > limit:
+                _drain(stream, limit * _DRAINED)
+    except (ParseException, OSError):
+        raise InvalidRequest("The body did not arrive as HTTP sends one: try again.") from None
+    if len(body) > limit:
+        raise RequestTooLarge(f"The body is larger than {limit} bytes: send less.")
     return body
+
+
+def _drain(stream: Any, limit: int) -> None:
+    drained = 0
+    while drained < limit and (chunk := stream.read(_CHUNK)):
+        drained += len(chunk)
 
 
 def _read_up_to(stream: Any, limit: int) -> bytes:

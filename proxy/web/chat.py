@@ -35,8 +35,7 @@ def blueprint(
     @routes.post("/sessions/<session_id>/regenerate")
     def regenerate(session_id: str) -> Response:
         caller = _admit(authenticator, limiter)
-        raw = body.read(settings)
-        fields = body.parse_json(raw, settings.json_max_depth) if raw else {}
+        fields = body.read_json(settings, optional=True)
         options = schemas.validate(schemas.Options, fields)
         asked = _turn_request(options, session_id=session_id, anew=True)
         return responses.answered(chat.turn(caller, asked, g.allowance))

@@ -41,8 +41,9 @@ def retry(retry_after: float | None, *, should_retry: bool | None) -> dict[str, 
     """The headers that tell when to come back; milliseconds are rounded up, so that it is true."""
     rendered: dict[str, str] = {}
     if retry_after is not None:
-        rendered["Retry-After"] = str(math.ceil(retry_after))
-        rendered["retry-after-ms"] = str(math.ceil(retry_after * 1000))
+        milliseconds = _milliseconds(retry_after)
+        rendered["Retry-After"] = str(-(-milliseconds // 1000))
+        rendered["retry-after-ms"] = str(milliseconds)
     if should_retry is not None:
         rendered["x-should-retry"] = "true" if should_retry else "false"
     return rendered
@@ -50,7 +51,7 @@ def retry(retry_after: float | None, *, should_retry: bool | None) -> dict[str, 
 
 def duration(seconds: float) -> str:
     """A duration as Go writes it, in whole milliseconds, rounded up: 12ms, 1.5s, 6m0s, 1h0m0s."""
-    milliseconds = math.ceil(seconds * 1000)
+    milliseconds = _milliseconds(seconds)
     if milliseconds < 1000:
         return f"{milliseconds}ms" if milliseconds else "0s"
     minutes, rest = divmod(milliseconds, 60_000)
@@ -59,3 +60,8 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}h{minutes}m{text}"
     return f"{minutes}m{text}" if minutes else text
+
+
+def _milliseconds(seconds: float) -> int:
+    """Whole milliseconds, rounded up; the scripts tell microseconds, and 0.029 s is 29 of them."""
+    return -(-round(seconds * 1_000_000) // 1000)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Response, request
 
+from proxy.domain.conversation import called
+
 if TYPE_CHECKING:
     from proxy.chat import Answered
     from proxy.domain.conversation import Session, Turn
@@ -107,6 +109,6 @@ def markdown(session: Session, turns: list[Turn]) -> str:
             parts.append(f"## {speaker}\n\n{said['content']}")
         parts.append(f"## {turn.model}\n\n{turn.reply}".rstrip())
         for call in turn.tool_calls:
-            function = call["function"]
-            parts.append(f"```\n{function['name']}({function['arguments']})\n```")
+            name, arguments = called(call)
+            parts.append(f"```\n{name}({arguments})\n```")
     return "\n\n".join(parts) + "\n"

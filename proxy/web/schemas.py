@@ -58,7 +58,7 @@ class Parameters(_Body):
     @field_validator("tool_choice", mode="before")
     @classmethod
     def _tool_choice_is_known(cls, value: object) -> object:
-        if value is None or isinstance(value, dict) or value in {"none", "auto", "required"}:
+        if value is None or isinstance(value, dict) or value in ("none", "auto", "required"):
             return value
         raise PydanticCustomError(
             "tool_choice", "Input should be 'none', 'auto', 'required' or a function's object"
@@ -130,6 +130,13 @@ class ForkRequest(_Body):
     turn: str | int | None = Field(
         None, description="the last turn to keep: its id, or how many turns; absent: all"
     )
+
+    @field_validator("turn", mode="before")
+    @classmethod
+    def _turn_is_id_or_count(cls, value: object) -> object:
+        if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
+            return value
+        raise PydanticCustomError("turn", "Input should be a turn's id or a whole number of turns")
 
 
 def validate(schema: type[M], value: dict[str, Any]) -> M:

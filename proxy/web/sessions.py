@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from proxy.store.connection import Store
     from proxy.web.auth import Authenticator
 
-_CURSOR = re.compile(r"(\d{1,16})\.(s_[A-Za-z0-9_-]{22})")
+_CURSOR = re.compile(r"([0-9]{1,16})\.(s_[A-Za-z0-9_-]{22})")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _ENDINGS = {"json": "json", "markdown": "md"}
 _COPIED = ("title", "system", "persona", "model", "parameters", "ttl")
 
@@ -102,7 +103,7 @@ class Sessions:
     def fork(self, session_id: str) -> Response:
         """POST /sessions/{id}/fork."""
         owner = self._owner()
-        asked = schemas.validate(schemas.ForkRequest, _json(self._settings))
+        asked = schemas.validate(schemas.ForkRequest, body.read_json(self._settings, optional=True))
         session, turns = self._store.run(sessions.read(_checked(session_id), owner))
         kept = turns[: _position(asked.turn, turns)]
         settings = {name: getattr(session, name) for name in _COPIED}
@@ -125,7 +126,8 @@ class Sessions:
 
     def _changes(self) -> sessions.Changes:
         """The settings that the body asks for."""
-        asked = schemas.validate(schemas.SessionSettings, _json(self._settings)).changed()
+        fields = body.read_json(self._settings, optional=True)
+        asked = schemas.validate(schemas.SessionSettings, fields).changed()
         if asked.get("persona"):
             self._personas.check(asked["persona"])
         if "ttl" in asked:
@@ -150,11 +152,6 @@ class Sessions:
         self._store.run(entry)
 
 
-def _json(settings: Settings) -> dict[str, Any]:
-    raw = body.read(settings)
-    return body.parse_json(raw, settings.json_max_depth) if raw.strip() else {}
-
-
 def _checked(session_id: str) -> str:
     if not is_session_id(session_id):
         raise SessionNotFound(session_id)
@@ -165,7 +162,7 @@ def _number(name: str, default: int, most: int) -> int:
     given = request.args.get(name, "")
     if not given:
         return default
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:9]) <= most:
+    if not _NUMBER.fullmatch(given) or not 1 <= int(given) <= most:
         raise InvalidRequest(f"'{name}' should be a whole number from 1 to {most}.", param=name)
     return int(given)
 

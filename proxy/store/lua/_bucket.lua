@@ -13,6 +13,11 @@ local function clock(given)
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
+-- A full bucket holds its burst and no fraction more.
+local function level_off(bucket)
+  if bucket.balance >= bucket.burst then bucket.balance, bucket.rest = bucket.burst, 0 end
+end
+
 -- The bucket's state at `now`; a clock that steps back is clamped.
 local function refilled(key, now, first)
   local bucket = {
@@ -36,16 +41,18 @@ local function refilled(key, now, first)
   local whole = math.floor(gained / bucket.period)
   bucket.balance = tonumber(kept[1]) + periods * bucket.rate + whole
   bucket.rest = gained - whole * bucket.period
-  if bucket.balance >= bucket.burst then
-    bucket.balance, bucket.rest = bucket.burst, 0
-  end
+  level_off(bucket)
   return bucket
 end
 
--- Microseconds from the bucket's time until it holds `level`.
+-- Microseconds from the bucket's time until it holds `level`: whole periods first, so that no
+-- product leaves the integers that a double can hold.
 local function until_level(bucket, level)
-  if bucket.balance >= level then return 0 end
-  return math.ceil(((level - bucket.balance) * bucket.period - bucket.rest) / bucket.rate)
+  local missing = level - bucket.balance
+  if missing <= 0 then return 0 end
+  local periods = math.floor(missing / bucket.rate)
+  local rest = (missing - periods * bucket.rate) * bucket.period - bucket.rest
+  return periods * bucket.period + math.ceil(rest / bucket.rate)
 end
 
 -- Keep the state until the bucket would be full anyway, and a minute more.

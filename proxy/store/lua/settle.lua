@@ -14,7 +14,8 @@ for index = 2, #KEYS do
   local bucket = refilled(KEYS[index], now, 3 + (index - 2) * WIDTH)
   if settled == 1 then
     local taken = tonumber(redis.call('HGET', KEYS[1], index - 1) or 0)
-    bucket.balance = math.min(bucket.burst, bucket.balance + taken - bucket.cost)
+    bucket.balance = bucket.balance + taken - bucket.cost
+    level_off(bucket)
     keep(bucket)
   end
   reply[index] = report(bucket, 0)
