@@ -7,10 +7,11 @@ config/proxy.toml or config/limits.toml. docs/settings.md lists them all.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -24,6 +25,10 @@ LARGEST_LIMIT = 1_000_000_000
 """Above it a bucket's micro-units (limit x 10^6) would leave the integers a double can hold."""
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_OPTIONS = frozenset({"db"})
+"""What may stand behind the question mark: redis-py takes more, and lets it win over ours."""
+TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"})
+"""What may stand there too after rediss://."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -97,8 +102,8 @@ class Settings(BaseModel):
     @field_validator("openai_base_url")
     @classmethod
     def _base_url_is_plain(cls, value: str) -> str:
-        url = urlsplit(value)
-        if url.scheme not in {"http", "https"} or not url.hostname:
+        url = _split(value)
+        if url is None or url.scheme not in {"http", "https"} or not url.hostname:
             raise ValueError("must be a URL such as https://api.openai.com/v1")
         if url.username or url.password or url.query or url.fragment:
             raise ValueError("must hold no user, password, query or fragment")
@@ -107,18 +112,41 @@ class Settings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _redis_url_is_known(cls, value: SecretStr) -> SecretStr:
-        url = urlsplit(value.get_secret_value())
-        place = url.path if url.scheme == "unix" else url.hostname
-        if url.scheme not in REDIS_SCHEMES or not place:
+        url = _split(value.get_secret_value())
+        if url is None or url.scheme not in REDIS_SCHEMES or not _names_a_redis(url):
             raise ValueError(
                 "must be a URL such as redis://127.0.0.1:6379/0, rediss://... or unix:///path"
             )
+        known = REDIS_OPTIONS | (TLS_OPTIONS if url.scheme == "rediss" else set())
+        if not parse_qs(url.query, keep_blank_values=True).keys() <= known:
+            raise ValueError(f"may hold after '?' only {', '.join(sorted(known))}")
         return value
 
     @property
     def simulated(self) -> bool:
         """Whether the key is the one that stands for the simulated ChatGPT of a first run."""
         return self.openai_api_key.get_secret_value() == SIMULATED_KEY
+
+
+def _split(url: str) -> SplitResult | None:
+    """A URL's parts, None if it is none: urlsplit's errors repeat parts, maybe of a password."""
+    try:
+        parts = urlsplit(url)
+        return parts if parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def _names_a_redis(url: SplitResult) -> bool:
+    """Whether it names a host, or a socket's path, and the database by its number if at all."""
+    databases = parse_qs(url.query).get("db", [])
+    if url.scheme == "unix":
+        place = url.path and not url.hostname
+    else:
+        place = url.hostname
+        databases.append(url.path.removeprefix("/"))
+    numbered = all(re.fullmatch("[0-9]*", database) for database in databases)
+    return bool(place) and numbered and not url.fragment
 
 
 SIMULATED_KEY = "simulated"
@@ -209,6 +237,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return {}
     try:
         return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not TOML: {error}.") from None
 

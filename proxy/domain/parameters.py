@@ -81,6 +81,7 @@ def _refusals(parameters: dict[str, Any], model: Model) -> Iterator[tuple[str, s
     effort = parameters.get("reasoning_effort", model.default_effort)
     if effort in model.efforts_refused:
         yield "reasoning_effort", f"{model.name} does not take {effort!r}: use 'low' or more"
+        effort = model.default_effort  # which is what it then reasons with
     if effort != "none":
         yield from _refused_while_reasoning(parameters, model)
     for name in ("presence_penalty", "frequency_penalty", "stop"):

@@ -160,11 +160,12 @@ def received(connection: Any, end: bytes) -> Iterator[bytes]:
         last = last[-100:] + data
 
 
-def test_a_stream_without_an_end(caller: Caller, chatgpt: Control) -> None:
+@pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_without_an_end(caller: Caller, chatgpt: Control, stream: bool) -> None:
     chatgpt.queue(fault="endless_stream")
-    with caller.connect(stream=True) as connection:
+    with caller.connect(stream=stream) as connection:
         assert sum(1 for _ in zip(range(200), received(connection, b"never"), strict=False)) == 200
-    wait_until(lambda: chatgpt.stats()["aborted_streams"] == 1, "the stream to be given up")
+    wait_until(lambda: chatgpt.requests()[0].client_gone, "it to be given up")
 
 
 def test_an_answer_drips_byte_by_byte(caller: Caller, chatgpt: Control) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from proxy.simulator.chat_fields import CHAT_FIELDS
 from proxy.simulator.process import SimulatedChatGPT
 from tests.simulator.caller import Caller, chat_body
 from tests.simulator.test_chat import WEATHER
@@ -22,12 +19,6 @@ CALLS = {"role": "assistant", "content": None, "tool_calls": [CALL]}
 RESULT = {"role": "tool", "tool_call_id": "call_1", "content": "sunny"}
 NAMED = {"type": "function", "function": {"name": "other"}}
 OLD = {"model": "gpt-4o-mini"}
-WORDS = [
-    *("type", "text", "function", "name", "role", "content", "id", "format", "schema", "user"),
-    *("call_id", "output", "message", "function_call_output", "parameters", "object", "array"),
-    *("string", "integer", "properties", "items", "required", "minItems", "json_schema"),
-]
-SCHEMA_WORDS = ["type", "properties", "items", "enum", "anyOf", "allOf", "$ref", "required"]
 SMALL = {"model": "gpt-5.4-mini"}
 
 
@@ -242,53 +233,6 @@ def test_unknown_addresses_and_methods_are_refused(caller: Caller) -> None:
 
 def test_null_stands_for_an_absent_field(caller: Caller) -> None:
     assert caller.chat(stop=None, max_tokens=None, tools=None, stream_options=None).ok
-
-
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**40), 2**40)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(WORDS),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=4)
-    ),
-    max_leaves=8,
-)
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(st.sampled_from(sorted(CHAT_FIELDS)), JSON, max_size=3))
-def test_whatever_a_chat_request_has_is_answered_or_refused(
-    caller: Caller, fields: dict[str, Any]
-) -> None:
-    answer = caller.post("/chat/completions", chat_body("call f") | fields)
-    assert answer.status_code in (200, 400, 404), answer.text
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.dictionaries(
-        st.sampled_from(["input", "tools", "text", "conversation", "tool_choice", "reasoning"]),
-        JSON,
-        max_size=3,
-    )
-)
-def test_whatever_a_response_request_has_is_answered_or_refused(
-    caller: Caller, fields: dict[str, Any]
-) -> None:
-    answer = caller.post("/responses", {"model": "gpt-6-luna", "input": "call f"} | fields)
-    assert answer.status_code in (200, 400, 404), answer.text
-
-
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.dictionaries(st.sampled_from(SCHEMA_WORDS), JSON, max_size=5))
-def test_whatever_a_schema_has_is_answered_or_refused(
-    caller: Caller, schema: dict[str, Any]
-) -> None:
-    wanted = {"type": "json_schema", "json_schema": {"name": "f", "schema": schema}}
-    answer = caller.chat(response_format=wanted)
-    assert answer.status_code in (200, 400), answer.text
 
 
 def test_a_compatible_server_takes_what_openai_refuses() -> None:

@@ -1,0 +1,200 @@
+"""The connection to Redis: one round trip a call, nobody else's reply, and quick to say it is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from proxy.domain.identifiers import new_turn_id
+from proxy.embedded import EmbeddedRedis
+from proxy.errors import StoreUnavailable
+from proxy.settings import load
+from proxy.store.buckets import peek, reserve
+from proxy.store.connection import Command, Store, ping
+from tests.store.samples import new_bucket
+from tests.support.fault_proxy import FaultProxy
+from tests.support.service import CANARY, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Store]:
+    """A store of a test's own."""
+    with closing(Store(load({"REDIS_URL": url, "OPENAI_API_KEY": CANARY}))) as store:
+        yield store
+
+
+@pytest.fixture
+def own_redis() -> Iterator[EmbeddedRedis]:
+    """A Redis that a test may break."""
+    with EmbeddedRedis() as server:
+        yield server
+
+
+def echo(text: str) -> Command[str]:
+    return Command(("ECHO", text), lambda reply: str(reply.decode()))
+
+
+def said(*words: str) -> Command[None]:
+    return Command(words, lambda _: None)
+
+
+def seconds_until_refused(store: Store) -> float:
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        store.run(ping())
+    return time.monotonic() - started
+
+
+def test_several_commands_are_one_round_trip(redis_server: EmbeddedRedis) -> None:
+    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
+        store.run(ping())
+        before = proxy.round_trips
+        assert store.run_all(*map(echo, "abc")) == ["a", "b", "c"]
+        assert proxy.round_trips == before + 1
+
+
+def test_connections_are_used_again(redis_server: EmbeddedRedis) -> None:
+    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
+        for _ in range(5):
+            store.run(ping())
+        assert proxy.connections == 1
+
+
+def test_scripts_that_redis_forgot_are_loaded_and_run_once(store: Store) -> None:
+    bucket = new_bucket(1, 10)
+    store.run(said("SCRIPT", "FLUSH"))
+    took, looked = store.run_all(
+        reserve(new_turn_id(), [bucket], {"requests": 3}), peek([bucket], {})
+    )
+    assert took.granted
+    assert looked.balances[0].remaining == 7
+
+
+def test_an_error_reply_spoils_its_batch_and_no_other(store: Store) -> None:
+    wrong = said("LPUSH", "cp:text", "x")
+    store.run(said("SET", "cp:text", "x"))
+    with pytest.raises(StoreUnavailable):
+        store.run_all(echo("before"), wrong, echo("after"))
+    assert store.run(echo("mine")) == "mine"
+
+
+def test_a_reply_that_came_too_late_reaches_nobody(redis_server: EmbeddedRedis) -> None:
+    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
+        store.run(ping())
+        proxy.latency_s = 0.7
+        with pytest.raises(StoreUnavailable):
+            store.run(echo("Ada's secret"))
+        proxy.latency_s = 0
+        assert [store.run(echo(text)) for text in "abc"] == ["a", "b", "c"]
+        assert proxy.connections == 2
+
+
+def test_a_connection_with_an_unread_reply_is_not_used_again(store: Store) -> None:
+    connection = store._pool.get_connection()
+    connection.send_command("ECHO", "Ada's secret")
+    assert connection.can_read(timeout=5)
+    store._pool.release(connection)
+    assert [store.run(echo(text)) for text in "abc"] == ["a", "b", "c"]
+
+
+def test_a_lost_reply_is_told_and_its_command_ran_once(redis_server: EmbeddedRedis) -> None:
+    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
+        key = f"cp:{new_turn_id()}"
+        store.run(ping())
+        proxy.swallow()
+        with pytest.raises(StoreUnavailable):
+            store.run(said("INCR", key))
+        assert store.run(Command(("GET", key), int)) == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 5])
+def test_a_reply_that_is_cut_is_told(redis_server: EmbeddedRedis, size: int) -> None:
+    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
+        store.run(ping())
+        proxy.cut_after = size
+        with pytest.raises(StoreUnavailable):
+            store.run(echo("a text"))
+        proxy.cut_after = None
+        assert store.run(echo("a text")) == "a text"
+
+
+def test_idle_connections_that_redis_closed_are_replaced_unseen(store: Store) -> None:
+    connections = [store._pool.get_connection() for _ in range(3)]
+    for connection in connections:
+        store._pool.release(connection)
+    store.run(said("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+    assert [store.run(echo(text)) for text in "abcd"] == ["a", "b", "c", "d"]
+
+
+def test_where_nothing_listens_it_is_told_within_600_ms() -> None:
+    with opened(f"redis://127.0.0.1:{free_port()}") as store:
+        assert seconds_until_refused(store) < 0.6
+
+
+@pytest.mark.parametrize("connected_before", [True, False])
+def test_a_redis_that_hangs_is_told_within_1100_ms(
+    own_redis: EmbeddedRedis, connected_before: bool
+) -> None:
+    with opened(own_redis.url) as store:
+        if connected_before:
+            store.run(ping())
+        os.kill(own_redis.pid, signal.SIGSTOP)
+        assert seconds_until_refused(store) < 1.1
+        os.kill(own_redis.pid, signal.SIGCONT)
+        assert store.run(ping())
+
+
+def test_a_way_to_redis_that_swallows_all_is_told_within_1100_ms(
+    redis_server: EmbeddedRedis,
+) -> None:
+    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
+        proxy.blackhole = True
+        assert seconds_until_refused(store) < 1.1
+
+
+def test_a_redis_that_comes_back_is_used_at_once(own_redis: EmbeddedRedis) -> None:
+    with opened(own_redis.url) as store:
+        store.run(ping())
+        own_redis.kill()
+        with pytest.raises(StoreUnavailable):
+            store.run(ping())
+        own_redis.start()
+        assert store.run(ping())
+
+
+def test_connections_that_were_reset_are_replaced(redis_server: EmbeddedRedis) -> None:
+    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
+        connection = store._pool.get_connection()
+        store._pool.release(connection)
+        proxy.reset()
+        with pytest.raises(redis.ConnectionError):
+            connection.can_read(timeout=5)
+        assert store.run(ping())
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("CONFIG", "SET", "maxmemory", "1"),
+        ("REPLICAOF", "127.0.0.1", "1"),
+        ("CONFIG", "SET", "requirepass", "secret"),
+        ("CONFIG", "SET", "maxclients", "1"),
+    ],
+    ids=["out of memory", "read only", "no password", "too many clients"],
+)
+def test_a_redis_that_refuses_is_one_that_is_gone(
+    own_redis: EmbeddedRedis, setting: tuple[str, ...]
+) -> None:
+    with opened(own_redis.url) as operator, opened(own_redis.url) as store:
+        operator.run(said(*setting))
+        with pytest.raises(StoreUnavailable):
+            store.run(reserve(new_turn_id(), [new_bucket(1, 1)], {"requests": 1}))
