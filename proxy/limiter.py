@@ -80,11 +80,12 @@ class Allowance:
         if not self._buckets:
             return
         costs = {"requests": 1, "tokens": tokens}
+        self._id = reservation_id  # from here on it may be taken, even if the answer is lost
         reserved = self._store.run(store_buckets.reserve(reservation_id, self._buckets, costs))
         self.balances = reserved.balances
         if not reserved.granted:
+            self._id = None
             raise _refusal(reserved.balances)
-        self._id = reservation_id
 
     def settle(self, tokens: int) -> list[Command[Reserved]]:
         """The command that charges the tokens really used; none when nothing was reserved."""

@@ -132,21 +132,22 @@ def _split(url: str) -> SplitResult | None:
     """A URL's parts, None if it is none: urlsplit's errors repeat parts, maybe of a password."""
     try:
         parts = urlsplit(url)
-        return parts if parts.port != 0 else None
+        port = parts.port
     except ValueError:
         return None
+    return None if port == 0 else parts
 
 
 def _names_a_redis(url: SplitResult) -> bool:
     """Whether it names a host, or a socket's path, and the database by its number if at all."""
     databases = parse_qs(url.query).get("db", [])
     if url.scheme == "unix":
-        place = url.path and not url.hostname
+        placed = bool(url.path) and not url.hostname
     else:
-        place = url.hostname
+        placed = bool(url.hostname)
         databases.append(url.path.removeprefix("/"))
     numbered = all(re.fullmatch("[0-9]*", database) for database in databases)
-    return bool(place) and numbered and not url.fragment
+    return placed and numbered and not url.fragment
 
 
 SIMULATED_KEY = "simulated"

@@ -74,7 +74,7 @@ def create(
         tpm=tpm,
         burst=burst,
         models=tuple(filter(None, (model.strip() for model in models.split(",")))),
-        expires_at=now + expires if expires else 0,
+        expires_at=0 if expires is None else now + expires,
     )
     with _store() as store:
         store.run_all(*client_keys.create(key))

@@ -20,7 +20,7 @@ def converse(caller: Client, name: int) -> str:
     """A conversation of TURNS turns, each on a connection of its own; answers its session's id."""
     session_id = None
     for turn in range(TURNS):
-        more = {"session_id": session_id} if session_id else {}
+        more: dict[str, str] = {"session_id": session_id} if session_id else {}
         answer = caller.chat(f"{name}/{turn}", **more)
         assert answer.status_code == 200, answer.text
         session_id = answer.json()["session_id"]

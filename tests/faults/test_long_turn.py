@@ -57,9 +57,7 @@ def test_of_two_posts_at_once_one_is_answered_and_one_is_told_to_wait(
 ) -> None:
     session_id = caller.chat("first").json()["session_id"]
     chatgpt.defaults(delay_s=0.5)
-    posts = [
-        threads.submit(caller.chat, message, session_id=session_id) for message in ("a", "b")
-    ]
+    posts = [threads.submit(caller.chat, message, session_id=session_id) for message in ("a", "b")]
     answers = {post.result().status_code: post.result() for post in posts}
     assert set(answers) == {200, 409}
     turns = caller.get(f"/sessions/{session_id}").json()["turns"]

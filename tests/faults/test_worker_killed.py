@@ -54,27 +54,22 @@ class HangingTurn:
         fields = json.dumps({"message": "lost"} | body)
         headers = caller.headers | {"Content-Type": "application/json"}
         self._connection.request("POST", "/chat", fields, headers)
-        wait_until(
-            lambda: chatgpt.stats()["open_requests"] > waiting, "the turn to reach ChatGPT"
-        )
+        wait_until(lambda: chatgpt.stats()["open_requests"] > waiting, "the turn to reach ChatGPT")
 
     @property
     def worker(self) -> int:
         """The process that answers it."""
         _, port = self._connection.sock.getsockname()
-        (worker,) = (
-            pid
-            for pid in self._service.workers
-            if any(end.raddr and end.raddr.port == port for end in _connections(pid))
-        )
+        (worker,) = (pid for pid in self._service.workers if port in _peers(pid))
         return worker
 
     def close(self) -> None:
         self._connection.close()
 
 
-def _connections(pid: int) -> list[psutil._common.pconn]:
-    return psutil.Process(pid).net_connections("tcp")
+def _peers(pid: int) -> set[int]:
+    """The ports that a process is connected to."""
+    return {end.raddr.port for end in psutil.Process(pid).net_connections("tcp") if end.raddr}
 
 
 def session_keys(store: Store) -> set[bytes]:

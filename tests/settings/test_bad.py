@@ -18,7 +18,6 @@ from proxy.settings import load
 from tests.support.service import CANARY, ROOT, clean_environment
 
 BAD = sorted((Path(__file__).parent / "bad").iterdir())
-SECRETS = ("secret", "pass", "word", "sk-")
 
 
 def environment_of(bad: Path, folder: Path) -> tuple[dict[str, str], str]:
@@ -34,15 +33,20 @@ def environment_of(bad: Path, folder: Path) -> tuple[dict[str, str], str]:
     return environment, first.removeprefix("# ").format(file=file)
 
 
+def load_all(environment: dict[str, str]) -> None:
+    """Read the settings as a start does."""
+    settings = load(environment)
+    Catalog(settings.models)
+    Personas(settings.personas)
+
+
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad.name)
 def test_a_wrong_setting_is_refused_with_the_sentence_that_mends_it(
     bad: Path, tmp_path: Path
 ) -> None:
     environment, sentence = environment_of(bad, tmp_path)
     with pytest.raises(SettingsError) as refused:
-        settings = load(environment)
-        Catalog(settings.models)
-        Personas(settings.personas)
+        load_all(environment)
     assert str(refused.value) == sentence
 
 

@@ -52,9 +52,7 @@ def new_session(store: Store, *turns: Turn, owner: str = OWNER, **fields: Any) -
 
 def begin(store: Store, session_id: str, turn: Turn, unborn_ms: int = 60_000) -> Opened:
     """Begin a session with a turn that holds it."""
-    return store.run(
-        sessions.begin(session_id, OWNER, FIELDS, turn.id, LEASE_MS, unborn_ms)
-    )
+    return store.run(sessions.begin(session_id, OWNER, FIELDS, turn.id, LEASE_MS, unborn_ms))
 
 
 def open_for(
@@ -83,7 +81,12 @@ def open_for(
 
 
 def commit(
-    store: Store, opened: Opened, turn: Turn, *, title: str = "", fields: sessions.Changes | None = None
+    store: Store,
+    opened: Opened,
+    turn: Turn,
+    *,
+    title: str = "",
+    fields: sessions.Changes | None = None,
 ) -> str:
     """Commit a turn; answers the outcome."""
     replaced = opened.replaced.id if opened.replaced else ""

@@ -9,11 +9,11 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from proxy.domain.limits import Balance, Bucket
 from proxy.domain.identifiers import new_turn_id
+from proxy.domain.limits import Balance, Bucket
 from proxy.settings import LARGEST_LIMIT
 from proxy.store import keyspace
 from proxy.store.buckets import MICRO, RESERVATION_MS, Reserved, peek, reserve, settle
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 START = 1_750_000_000_000_000
 MINUTE_US = 60_000_000
-
+CALMLY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+"""The same examples every time, at whatever pace the machine has."""
 RATES = st.integers(1, LARGEST_LIMIT) | st.integers(1, 100)
 
 
@@ -69,7 +70,9 @@ class Model:
         bucket = self.buckets[index]
         level, then = self.kept.get(index, (Fraction(bucket.burst), now))
         at = max(then, now)
-        return min(Fraction(bucket.burst), level + Fraction((at - then) * bucket.rate, MINUTE_US)), at
+        return min(
+            Fraction(bucket.burst), level + Fraction((at - then) * bucket.rate, MINUTE_US)
+        ), at
 
     def _add(self, index: int, units: int, now: int) -> None:
         level, at = self._level(index, now)
@@ -107,7 +110,7 @@ def histories(draw: st.DrawFn) -> tuple[tuple[Bucket, ...], list[tuple[Any, ...]
     return buckets, draw(st.lists(step, min_size=1, max_size=12))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(CALMLY, max_examples=150)
 @given(histories())
 def test_buckets_do_what_exact_fractions_do(
     store: Store, history: tuple[tuple[Bucket, ...], list[tuple[Any, ...]]]
@@ -127,7 +130,7 @@ def test_buckets_do_what_exact_fractions_do(
         assert done == expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(CALMLY, max_examples=20)
 @given(st.data())
 def test_an_hour_grants_rate_times_time_and_the_burst_within_one_request(
     store: Store, data: st.DataObject
@@ -149,7 +152,7 @@ def test_an_hour_grants_rate_times_time_and_the_burst_within_one_request(
     assert 60 * rate + burst - cost <= granted <= 60 * rate + burst
 
 
-@settings(max_examples=50, deadline=None)
+@settings(CALMLY, max_examples=50)
 @given(rate=RATES, data=st.data())
 def test_a_wait_is_exact_to_the_microsecond(store: Store, rate: int, data: st.DataObject) -> None:
     burst = data.draw(bursts(rate), "burst")

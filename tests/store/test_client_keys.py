@@ -67,7 +67,11 @@ def test_nothing_that_is_kept_opens_a_key(store: Store) -> None:
     assert not any(key.opens_with(value, NOW) for value in kept.values())
 
 
-@pytest.mark.parametrize("secret", ["", "x", SECRET[:-1], SECRET + "x", SECRET.swapcase(), "ß"])
+@pytest.mark.parametrize(
+    "secret",
+    ["", "x", SECRET[:-1], SECRET + "x", SECRET.swapcase(), "ß"],
+    ids=["empty", "short", "cut", "longer", "swapped", "other"],
+)
 def test_only_its_secret_opens_a_key(secret: str) -> None:
     assert KEY.opens_with(SECRET, NOW)
     assert not KEY.opens_with(secret, NOW)

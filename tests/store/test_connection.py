@@ -1,4 +1,4 @@
-"""The connection to Redis: one round trip a call, nobody else's reply, and quick to say it is gone."""
+"""The connection to Redis: one round trip a call, no reply of another's, and no waiting."""
 
 from __future__ import annotations
 

@@ -27,9 +27,12 @@ COSTS = {"requests": 1, "tokens": 5}
 
 
 @pytest.fixture
-def watch(redis_server: EmbeddedRedis, store: Store) -> Iterator[Callable[[Command[Any]], set[str]]]:
+def watch(
+    redis_server: EmbeddedRedis, store: Store
+) -> Iterator[Callable[[Command[Any]], set[str]]]:
     """Runs a command and answers the keys that its script touched, as Redis tells them."""
-    with closing(redis.Redis.from_url(redis_server.url)) as client, client.monitor() as monitor:
+    client = redis.Redis.from_url(redis_server.url)
+    with closing(client), client.monitor() as monitor:  # type: ignore[no-untyped-call]
 
         def run(command: Command[Any]) -> set[str]:
             begin, end = (Command(("ECHO", new_turn_id()), bytes.decode) for _ in range(2))
@@ -107,28 +110,26 @@ def _settled(store: Store) -> Command[Any]:
     return buckets.settle(turn_id, BUCKETS, {})
 
 
-@pytest.mark.parametrize(
-    "prepare",
-    [
-        _begun,
-        _created,
-        _opened,
-        _committed,
-        _renewed,
-        _released,
-        lambda store: sessions.read(new_session(store, new_turn()), OWNER),
-        lambda store: sessions.patch(new_session(store, new_turn()), OWNER, {"title": "New"}),
-        lambda store: sessions.undo(new_session(store, new_turn()), OWNER, new_turn_id()),
-        lambda store: sessions.delete(new_session(store, new_turn()), OWNER),
-        _listed,
-        lambda store: session_list.page(OWNER, limit=5, cursor=None, query="t"),
-        lambda store: buckets.reserve(new_turn_id(), BUCKETS, COSTS),
-        _settled,
-        lambda store: buckets.peek(BUCKETS, COSTS),
-    ],
-    ids="begin create open commit renew release read patch undo delete list_session list reserve "
-    "settle peek".split(),
-)
+SCRIPTS: dict[str, Callable[[Store], Command[Any]]] = {
+    "begin": _begun,
+    "create": _created,
+    "open": _opened,
+    "commit": _committed,
+    "renew": _renewed,
+    "release": _released,
+    "read": lambda store: sessions.read(new_session(store, new_turn()), OWNER),
+    "patch": lambda store: sessions.patch(new_session(store), OWNER, {"title": "New"}),
+    "undo": lambda store: sessions.undo(new_session(store, new_turn()), OWNER, new_turn_id()),
+    "delete": lambda store: sessions.delete(new_session(store, new_turn()), OWNER),
+    "list_session": _listed,
+    "list": lambda _: session_list.page(OWNER, limit=5, cursor=None, query="t"),
+    "reserve": lambda _: buckets.reserve(new_turn_id(), BUCKETS, COSTS),
+    "settle": _settled,
+    "peek": lambda _: buckets.peek(BUCKETS, COSTS),
+}
+
+
+@pytest.mark.parametrize("prepare", SCRIPTS.values(), ids=SCRIPTS)
 def test_the_declared_keys_are_the_keys_touched(
     store: Store,
     watch: Callable[[Command[Any]], set[str]],

@@ -65,7 +65,12 @@ def test_an_empty_list_is_a_page_without_a_next(store: Store, owner: str) -> Non
 def test_a_session_is_listed_with_what_is_shown_of_it(store: Store, owner: str) -> None:
     session_id = enter(store, owner, "Größe", ttl=1000, turns=3)
     (listed,) = look(store, owner).sessions
-    assert (listed.id, listed.title, listed.ttl, listed.turn_count) == (session_id, "Größe", 1000, 3)
+    assert (listed.id, listed.title, listed.ttl, listed.turn_count) == (
+        session_id,
+        "Größe",
+        1000,
+        3,
+    )
     assert listed.created_at == 1_750_000_000_000
     assert abs(listed.updated_at - store.run(time_us()) // 1000) < 5_000
 

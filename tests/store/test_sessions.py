@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from structlog.testing import capture_logs
-from typing import TYPE_CHECKING
 
 from proxy.domain.identifiers import new_session_id, new_turn_id
 from proxy.errors import InvalidRequest, SessionBusy, SessionNotFound
@@ -261,7 +262,9 @@ def test_a_long_history_is_read_whole_where_it_fits(store: Store) -> None:
     assert opened.turns == earlier
 
 
-@pytest.mark.parametrize(("session", "owner"), [("", STRANGER), (new_session_id(), OWNER)])
+@pytest.mark.parametrize(
+    ("session", "owner"), [("", STRANGER), (new_session_id(), OWNER)], ids=["owner", "session"]
+)
 def test_a_record_of_another_owner_or_session_is_left_out_and_logged(
     store: Store, session: str, owner: str
 ) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from collections.abc import Callable
 
 _CHUNK = 65_536
 _POLL_S = 0.02
@@ -53,12 +53,7 @@ class FaultProxy:
         self._start(self._accept)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closed.set()
         self.reset()
         for thread in self._threads:
@@ -81,10 +76,14 @@ class FaultProxy:
         """Break all connections with an RST."""
         self._generation += 1
 
-    def _start(self, run: object, *arguments: object) -> None:
-        thread = threading.Thread(target=run, args=arguments, daemon=True)  # type: ignore[arg-type]
+    def _start(self, run: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=run, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
+
+    @property
+    def _address(self) -> tuple[str, int]:
+        return str(self._target.hostname), self._target.port or 80
 
     def _accept(self) -> None:
         while not self._closed.is_set():
@@ -93,15 +92,11 @@ class FaultProxy:
                 self.connections += 1
                 self._start(self._relay, client, self._generation)
 
-    def _connect(self) -> socket.socket:
-        if self._target.scheme == "unix":
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(self._target.path)
-            return server
-        return socket.create_connection((self._target.hostname, self._target.port or 80))
-
     def _relay(self, client: socket.socket, generation: int) -> None:
-        with suppress(OSError), closing(client), closing(self._connect()) as server:
+        on_socket = self._target.scheme == "unix"
+        server = socket.socket(socket.AF_UNIX if on_socket else socket.AF_INET)
+        with suppress(OSError), closing(client), closing(server):
+            server.connect(self._target.path if on_socket else self._address)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             number, answered = 0, True
             while generation == self._generation:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.domain.identifiers import new_session_id
+from proxy.web.schemas import ChatRequest, SessionSettings
 from tests.web.bad_requests import ALL, JSON, MEGABYTE, TEXT, Bad
 from tests.web.keys import issue
 from tests.web.raw_http import exchange
@@ -58,6 +64,30 @@ def known(service: Service, store: Store) -> Known:
 def test_what_is_wrong_is_told(known: Known, bad: Bad) -> None:
     status, code = bad.told
     refused(known.send(bad), status, code, bad.param)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = st.sampled_from([*ChatRequest.model_fields, *SessionSettings.model_fields, "turn"])
+WRITING = (
+    "POST /chat",
+    "POST /sessions",
+    "PATCH /sessions/$mine",
+    "POST /sessions/$mine/fork",
+    "POST /sessions/$mine/regenerate",
+)
+
+
+@given(st.sampled_from(WRITING), st.dictionaries(NAMES, VALUES, min_size=1, max_size=4))
+def test_no_object_whatever_breaks_the_service(
+    known: Known, line: str, fields: dict[str, Any]
+) -> None:
+    method, path = line.split(" ")
+    answer = known.client.request(method, known.named(path), JSON, data=orjson.dumps(fields))
+    assert answer.status_code in {200, 201, 400, 404}, answer.text
 
 
 def chunks() -> Iterator[bytes]:
@@ -163,6 +193,30 @@ def test_malformed_chunks_are_the_sender_s_fault(
     answer = exchange(service.port, head + key + b"\r\n\r\n" + body)
     assert (answer.status, answer.error["code"]) == (400, "invalid_request")
     assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "status"),
+    [("/chat", 100_000, 400), ("/chat", 3 * MEGABYTE, 413), ("/nothing", 100_000, 404)],
+)
+def test_a_connection_goes_on_after_a_refusal(
+    known: Known, path: str, size: int, status: int
+) -> None:
+    with requests.Session() as connection:
+        connection.headers.update(known.client.headers)
+        refusal = connection.post(known.client.url + path, data=b" " * size, timeout=30)
+        after = connection.get(known.client.url + "/sessions", timeout=30)
+    assert (refusal.status_code, after.status_code) == (status, 200)
+
+
+def test_a_sender_that_waits_for_leave_gets_it(known: Known, service: Service) -> None:
+    key = known.client.headers["Authorization"]
+    head = f"POST /chat HTTP/1.1\r\nHost: x\r\nAuthorization: {key}\r\nContent-Length: 20\r\n"
+    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+        connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n")
+        connection.sendall(b'{"message": "Hello"}')
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_body_that_does_not_arrive_in_time_is_given_up(

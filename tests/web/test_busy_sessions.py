@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from tests.support.simulator import Control
 from tests.support.waiting import wait_until
@@ -14,8 +15,6 @@ from tests.web.refusals import refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import requests
 
     from proxy.simulator.process import SimulatedChatGPT
     from proxy.store.connection import Store
@@ -129,3 +128,24 @@ def test_of_many_messages_at_once_each_is_answered_whole_or_refused(
     assert {turn["reply"] for turn in stored} == answered
     assert [turn["context"]["turns_sent"] for turn in stored] == list(range(1, len(stored) + 1))
     assert {answer.status_code for answer in answers} <= {200, 409}
+
+
+def test_a_caller_that_goes_away_finds_its_answer_in_the_session(
+    api: Client, chatgpt: Control
+) -> None:
+    session = api.chat("First").json()["session_id"]
+    chatgpt.queue(delay_s=1)
+    with pytest.raises(requests.ReadTimeout):
+        api.post("/chat", json={"message": "Bye", "session_id": session}, timeout=0.3)
+    wait_until(
+        lambda: api.get(f"/sessions/{session}").json()["turn_count"] == 2, "the turn to be stored"
+    )
+    assert api.chat("Back", session_id=session).json()["context"]["turns_sent"] == 2
+
+
+def test_a_busy_session_costs_nothing(service: Service, store: Store, chatgpt: Control) -> None:
+    api = service.client(issue(store, rpm=1, burst=5)[1])
+    session = api.chat("First").json()["session_id"]
+    busy: list[requests.Response] = []
+    during_a_turn(api, chatgpt, session, lambda: busy.append(api.chat("No", session_id=session)))
+    assert busy[0].headers["x-ratelimit-remaining-requests"] == "3"

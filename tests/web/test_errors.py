@@ -161,8 +161,8 @@ FAILURES = [
 def impatient(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Service]:
     """The service with little patience and little room."""
     settings = {
-        "PROXY_UPSTREAM_READ_TIMEOUT": "0.5",
-        "PROXY_UPSTREAM_TOTAL_TIMEOUT": "1.5",
+        "PROXY_UPSTREAM_READ_TIMEOUT": "1",
+        "PROXY_UPSTREAM_TOTAL_TIMEOUT": "2",
         "PROXY_UPSTREAM_MAX_BYTES": "100000",
     }
     with Service(redis_server.url, simulator.url, **settings, **QUICK_STOP) as running:
