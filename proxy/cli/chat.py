@@ -14,6 +14,7 @@ from proxy.cli.options import conversation_options, with_client
 from proxy.cli.reading import Reader, open_reader
 from proxy.cli.screen import Screen, open_screen
 from proxy.cli.slash import COMPLETIONS, SlashCommands
+from proxy.cli.streams import Stopped
 
 if TYPE_CHECKING:
     from proxy.cli.client import ProxyClient
@@ -77,6 +78,8 @@ class Loop:
             except click.ClickException as error:
                 self.failed = True
                 self.screen.error(error.format_message())
+            except Stopped as stopped:
+                self._interrupted(str(stopped))
             except KeyboardInterrupt:
                 self._interrupted("Dropped; an answer already under way is kept in its session.")
 
@@ -84,7 +87,7 @@ class Loop:
         if line.startswith("/"):
             commands.run(line)
         elif line.strip():
-            commands.show(self.conversation.send(line))
+            commands.remark(self.conversation.send(line))
 
     def _read(self) -> str | None:
         while True:
@@ -97,7 +100,7 @@ class Loop:
         """Ctrl-C drops what is under way; but a script's program ends with it."""
         if not self.reader.interactive:
             raise click.Abort
-        self.screen.aside(text)
+        self.screen.note(text)
 
 
 def _is_farewell(line: str) -> bool:

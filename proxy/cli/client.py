@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Self
 from urllib.parse import quote
 
-import click
 import requests
-from urllib3.exceptions import MaxRetryError
 
 from proxy import __version__
+from proxy.cli import refusals
+from proxy.cli.streams import TurnStream
 
 Json = dict[str, Any]
 
@@ -18,45 +18,8 @@ READ_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 600.0
 """How long ChatGPT may think about one turn; the service gives up before."""
 
-LONGEST_WAIT_S = 60.0
-"""A longer Retry-After is shown and not waited for."""
-
 PAGE = 100
 """The most sessions that are asked for at once."""
-
-
-class ServiceError(click.ClickException):
-    """The service refused, failed, or could not be reached.
-
-    Attributes:
-        wait: seconds after which the same request would pass, if that is worth waiting for.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str | None = None,
-        request_id: str | None = None,
-        retry_after: float | None = None,
-        wait: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.wait = wait
-        self._code = code
-        self._request_id = request_id
-        self._retry_after = retry_after
-
-    def format_message(self) -> str:
-        """One line: the message, then the code, the wait and the request's id."""
-        facts = [
-            self._code,
-            f"retry after {in_seconds(self._retry_after)}" if self._retry_after else None,
-            f"request {self._request_id}" if self._request_id else None,
-        ]
-        known = ", ".join(fact for fact in facts if fact)
-        line = " ".join(self.message.split())
-        return f"{line} [{known}]" if known else line
 
 
 class ProxyClient:
@@ -84,10 +47,13 @@ class ProxyClient:
         """Send one turn, `message` and what goes with it, and give the reply."""
         return self._json("POST", "/chat", json=payload, timeout=ANSWER_TIMEOUT_S)
 
-    def regenerate(self, session_id: str, payload: Json) -> Json:
-        """Have the session's last turn answered anew, and give the reply."""
-        path = _session_path(session_id, "/regenerate")
-        return self._json("POST", path, json=payload, timeout=ANSWER_TIMEOUT_S)
+    def stream_chat(self, payload: Json) -> TurnStream:
+        """A turn whose words come as they are written; it is sent when it is first read."""
+        return TurnStream(self._send, self.url, "/chat", payload)
+
+    def stream_regeneration(self, session_id: str, payload: Json) -> TurnStream:
+        """The session's last turn answered anew, as in `stream_chat`."""
+        return TurnStream(self._send, self.url, _session_path(session_id, "/regenerate"), payload)
 
     def sessions(self, limit: int, query: str | None = None) -> Json:
         """The caller's newest sessions, page after page until there are `limit` of them."""
@@ -123,6 +89,14 @@ class ProxyClient:
         """Delete a session and all its turns."""
         self._send("DELETE", _session_path(session_id))
 
+    def holds(self, session_id: str, turn_id: str) -> bool:
+        """Whether this is the newest turn that the session has stored; False if that is unknown."""
+        try:
+            turns = self.session(session_id)["turns"]
+        except refusals.ServiceError:
+            return False
+        return bool(turns) and turns[-1]["turn_id"] == turn_id
+
     def _json(self, method: str, path: str, **request: Any) -> Json:
         response = self._send(method, path, **request)
         try:
@@ -130,7 +104,7 @@ class ProxyClient:
         except requests.JSONDecodeError:
             body = None
         if not isinstance(body, dict):
-            raise self._not_a_proxy(response)
+            raise refusals.not_a_proxy(self.url, response)
         return body
 
     def _send(
@@ -144,68 +118,12 @@ class ProxyClient:
                 allow_redirects=False,
                 **request,
             )
+            if 200 <= response.status_code < 300:
+                return response
+            raise refusals.refusal(self.url, response)
         except requests.RequestException as error:
-            raise self._unreached(error, timeout) from error
-        if not 200 <= response.status_code < 300:
-            raise self._refusal(response)
-        return response
-
-    def _unreached(self, error: requests.RequestException, timeout: float) -> ServiceError:
-        if isinstance(error, requests.exceptions.SSLError):
-            return ServiceError(f"No secure connection to {self.url}: {error}")
-        if isinstance(error, requests.ReadTimeout):
-            return ServiceError(f"{self.url} did not answer within {timeout:g} s.")
-        if error.args and isinstance(error.args[0], MaxRetryError):
-            return ServiceError(
-                f"no chat-proxy answers at {self.url}; start one with 'make run', or set PROXY_URL"
-            )
-        return ServiceError(f"The connection to {self.url} broke: {error}")
-
-    def _refusal(self, response: requests.Response) -> ServiceError:
-        try:
-            error = response.json()["error"]
-            message, code = str(error["message"]), error["code"]
-        except (ValueError, KeyError, TypeError):
-            return self._not_a_proxy(response)
-        retry_after = _retry_after(response)
-        return ServiceError(
-            message,
-            code=code,
-            request_id=response.headers.get("X-Request-ID"),
-            retry_after=retry_after,
-            wait=retry_after if _is_worth_waiting(response, retry_after) else None,
-        )
-
-    def _not_a_proxy(self, response: requests.Response) -> ServiceError:
-        return ServiceError(
-            f"{self.url} answered {response.status_code} {response.reason}, "
-            "but not as a chat-proxy does; is PROXY_URL right?"
-        )
-
-
-def in_seconds(wait: float) -> str:
-    """A wait for people: 2 s, 0.4 s, 244.8 s."""
-    return f"{wait:.1f}".removesuffix(".0") + " s"
+            raise refusals.unreached(self.url, error, timeout) from error
 
 
 def _session_path(session_id: str, action: str = "") -> str:
     return f"/sessions/{quote(session_id, safe='')}{action}"
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    headers = response.headers
-    try:
-        if "retry-after-ms" in headers:
-            return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        return max(0.0, float(headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
-
-
-def _is_worth_waiting(response: requests.Response, retry_after: float | None) -> bool:
-    return (
-        response.status_code in {409, 429}
-        and retry_after is not None
-        and retry_after <= LONGEST_WAIT_S
-        and response.headers.get("x-should-retry") != "false"
-    )

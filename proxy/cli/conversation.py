@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proxy.cli.client import Json, ProxyClient, ServiceError
+from proxy.cli.refusals import ServiceError
+from proxy.cli.streams import Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.cli.client import Json, ProxyClient
     from proxy.cli.screen import Screen
+    from proxy.cli.streams import TurnStream
 
 MOST_WAITS = 5
 """How often one turn is tried again after the wait that the service asked for."""
@@ -39,29 +42,26 @@ class Conversation:
     _instructed: bool = False
 
     def send(self, message: str) -> Json:
-        """Send a message and give the reply.
+        """Send a message, show the answer as it comes, and give the reply.
 
         Raises:
             ServiceError: the service refused, also after the waits it asked for.
+            Stopped: Ctrl-C; the message says what became of the turn.
         """
         payload = {"message": message, "session_id": self.session_id, **self._options()}
         if not self._instructed:
             payload |= {"system": self.system, "persona": self.persona}
-        reply = self._patiently(lambda: self.client.chat(_given(payload)))
-        self.session_id = reply["session_id"]
-        self._instructed = True
-        return reply
+        return self._patiently(lambda: self.client.stream_chat(_given(payload)))
 
     def regenerate(self) -> Json:
-        """Have the last turn answered anew.
+        """Have the last turn answered anew; otherwise as `send`.
 
         Raises:
             click.UsageError: nothing was said yet.
-            ServiceError: the service refused.
         """
         session_id = self.begun()
         payload = _given(self._options())
-        return self._patiently(lambda: self.client.regenerate(session_id, payload))
+        return self._patiently(lambda: self.client.stream_regeneration(session_id, payload))
 
     def begin_anew(self) -> None:
         """Leave the session; the next message begins another with the same instructions."""
@@ -112,20 +112,42 @@ class Conversation:
     def _options(self) -> Json:
         return {"model": self.model, **self.parameters}
 
-    def _patiently(self, ask: Callable[[], Json]) -> Json:
+    def _patiently(self, ask: Callable[[], TurnStream]) -> Json:
         for _ in range(MOST_WAITS):
             try:
-                return self._ask(ask)
+                return self._follow(ask())
             except ServiceError as error:
                 if error.wait is None:
                     raise
                 refusal, wait = error.message, error.wait
             self.screen.wait(wait, refusal)
-        return self._ask(ask)
+        return self._follow(ask())
 
-    def _ask(self, ask: Callable[[], Json]) -> Json:
-        with self.screen.thinking():
-            return ask()
+    def _follow(self, turn: TurnStream) -> Json:
+        try:
+            with self.screen.answer() as answer:
+                reply = turn.write_to(answer)
+        except ServiceError:
+            self._adopt(turn)
+            raise
+        except Stopped:
+            kept = self._adopt(turn)
+            raise Stopped(
+                "Stopped; what was written is kept." if kept else "Stopped; nothing of it is kept."
+            ) from None
+        self._go_on_with(turn)
+        return reply
+
+    def _adopt(self, turn: TurnStream) -> bool:
+        """Whether a turn that was cut off is stored; the session that it began is ours then."""
+        kept = bool(turn.session_id) and self.client.holds(turn.session_id, turn.turn_id)
+        if kept:
+            self._go_on_with(turn)
+        return kept
+
+    def _go_on_with(self, turn: TurnStream) -> None:
+        self.session_id = turn.session_id
+        self._instructed = True
 
 
 def _given(payload: Json) -> Json:

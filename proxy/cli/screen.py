@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -15,10 +15,15 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from proxy.cli.answers import printable
-from proxy.cli.client import in_seconds
+from proxy.cli.growing import PlainAnswer
+from proxy.cli.keyboard import unechoed
+from proxy.cli.refusals import in_seconds
+from proxy.cli.rendering import RenderedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from proxy.cli.growing import Answer
 
 
 class Screen:
@@ -52,9 +57,9 @@ class Screen:
         """Tell what went wrong."""
         click.echo(f"Error: {text}", err=True)
 
-    def thinking(self) -> AbstractContextManager[object]:
-        """Show, for as long as it lasts, that the answer is being waited for."""
-        return nullcontext()
+    def answer(self) -> AbstractContextManager[Answer]:
+        """Write an answer as it comes."""
+        return PlainAnswer()
 
     def wait(self, seconds: float, why: str) -> None:
         """Sleep, and say how long and why."""
@@ -103,10 +108,10 @@ class Terminal(Screen):
         self._err.print(printable(f"Error: {text}"), style="red", soft_wrap=whole_line)
 
     @contextmanager
-    def thinking(self) -> Iterator[None]:
-        """Turn a spinner."""
-        with self._out.status("…", spinner="dots"):
-            yield
+    def answer(self) -> Iterator[Answer]:
+        """Write an answer as it comes, rendered."""
+        with unechoed(), RenderedAnswer(self._out) as answer:
+            yield answer
 
     def wait(self, seconds: float, why: str) -> None:
         """Sleep under a countdown."""

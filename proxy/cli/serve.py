@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 """Where wsgi.py and config/ are."""
 _START_S = 30.0
+_DEMO_GRACE_S = "3"
+"""A page that keeps its connection open must not hold Ctrl-C up in a first run."""
 _POLL_S = 0.05
 
 
@@ -84,8 +86,9 @@ def _start_parts(environ: dict[str, str], started: ExitStack) -> _Parts:
     if simulated:
         chatgpt = started.enter_context(SimulatedChatGPT(api_key=SIMULATED_KEY))
         environ |= {"OPENAI_BASE_URL": chatgpt.url, "OPENAI_API_KEY": SIMULATED_KEY}
-        if "PROXY_AUTH" not in names and environ.get("PROXY_HOST", LOOPBACK[0]) in LOOPBACK:
+        if "PROXY_AUTH" not in names and load(environ).host in LOOPBACK:
             environ["PROXY_AUTH"] = "open"
+        environ.setdefault("PROXY_GRACEFUL_TIMEOUT", _DEMO_GRACE_S)
     if "PROXY_LOG_FORMAT" not in names and sys.stdout.isatty():
         environ["PROXY_LOG_FORMAT"] = "console"
     return _Parts(redis_url, simulated)

@@ -59,9 +59,8 @@ class SlashCommands:
             )
         command.run(self, argument.strip())
 
-    def show(self, reply: Json) -> None:
-        """Show an answer and what is to be said of it."""
-        self._screen.markdown(reply_text(reply))
+    def remark(self, reply: Json) -> None:
+        """Say below an answer what is to be said of it."""
         for remark in remarks(reply):
             self._screen.note(remark)
         self._screen.aside(figures(reply))
@@ -122,7 +121,7 @@ class SlashCommands:
 
     def regen(self, _argument: str) -> None:
         """Have the last message answered anew."""
-        self.show(self._talk.regenerate())
+        self.remark(self._talk.regenerate())
 
     def undo(self, _argument: str) -> None:
         """Take the last turn back."""
@@ -148,7 +147,9 @@ class SlashCommands:
         for name, command in COMMANDS.items():
             self._screen.say(f"{f'/{name} {command.usage}':34}{command.help}")
         self._screen.say(f"{'bye, exit, quit':34}end; Ctrl-D does too")
-        self._screen.aside("Alt-Enter begins a new line; Ctrl-C drops what you typed or a wait.")
+        self._screen.aside(
+            "Alt-Enter begins a new line; Ctrl-C drops what you typed, or stops an answer."
+        )
 
     def _open_session(self) -> Json:
         """The session as the service has it; empty when nothing was said yet."""

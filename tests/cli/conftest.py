@@ -13,6 +13,7 @@ from wsgiref.simple_server import make_server
 import pytest
 
 from tests.cli.pseudo_terminal import PseudoTerminal
+from tests.cli.running import Running
 from tests.support.service import ROOT, clean_environment
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from tests.cli.cut_link import CutLink
     from tests.conftest import NewKey
     from tests.support.service import Service
     from tests.support.simulator import Control
@@ -50,12 +52,16 @@ class Person:
         """Chat with these lines from a pipe."""
         return self.run("chat", *options, typed="".join(line + "\n" for line in lines))
 
+    def start(self, *arguments: str) -> Running:
+        """Run a command in pipes, and be there while it runs."""
+        return Running(*arguments, env=self.environment, cwd=self.home)
+
     def sit_down(self, *arguments: str) -> PseudoTerminal:
         """Run a command at a terminal."""
         return PseudoTerminal(*arguments, env=self.environment, cwd=self.home)
 
 
-def person(home: Path, service: Service, key: str) -> Person:
+def person(home: Path, service: Service | CutLink, key: str) -> Person:
     """A person who has this key, and nothing yet at home."""
     known = {"PROXY_URL": service.url, "PROXY_KEY": key, "XDG_STATE_HOME": str(home / "state")}
     # The working directory is not the project's, so that is said where the package is.

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.cli.conftest import Person
-    from tests.conftest import NewKey, StartService
+    from tests.conftest import NewKey
     from tests.support.service import Service
     from tests.support.simulator import Control
 
@@ -58,27 +58,6 @@ def test_ctrl_c_drops_what_was_typed(ada: Person, chatgpt: Control) -> None:
         terminal.type("bye\r")
         assert terminal.status() == 0
     assert chatgpt.requests() == []
-
-
-def test_ctrl_c_drops_the_wait_for_an_answer_which_the_session_keeps(
-    tmp_path: Path, chatgpt: Control, new_key: NewKey, start_service: StartService
-) -> None:
-    chatgpt.queue(text="Hello.")
-    chatgpt.queue(delay_s=3)
-    soon = start_service(PROXY_TURN_LEASE="2")
-    with person(tmp_path, soon, new_key()).sit_down("chat") as terminal:
-        terminal.expect("you> ")
-        terminal.type("My name is Ada.\r")
-        terminal.expect("Hello.")
-        terminal.expect("you> ")
-        terminal.type("Slow\r")
-        terminal.expect("…")
-        terminal.type("\x03")
-        terminal.expect("Dropped;")
-        terminal.expect("you> ")
-        terminal.type("How many messages?\r")
-        terminal.expect("Trying again in ")
-        terminal.expect("I was sent 5 messages")
 
 
 def test_a_wait_is_counted_down_and_ctrl_c_drops_it(

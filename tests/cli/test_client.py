@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.cli.client import ProxyClient, ServiceError
+from proxy.cli.client import ProxyClient
+from proxy.cli.refusals import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

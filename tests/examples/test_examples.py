@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.support.service import ROOT, clean_environment
+from tests.examples.running import EXAMPLES, run
 
 if TYPE_CHECKING:
+    import subprocess
+
     from tests.conftest import NewKey, StartService
     from tests.support.service import Service
     from tests.support.simulator import Control
 
-EXAMPLES = ROOT / "examples"
-
-
-def run(
-    command: list[str], service: Service, key: str, typed: str = ""
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        command,
-        input=typed,
-        capture_output=True,
-        text=True,
-        env=clean_environment(PROXY_URL=service.url, PROXY_KEY=key),
-        cwd=ROOT,
-        timeout=60,
-        check=False,
-    )
-
 
 def chat(service: Service, key: str, *lines: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, str(EXAMPLES / "chat_with_gpt.py")]
-    return run(program, service, key, "".join(line + "\n" for line in lines))
+    return run(program, service.url, key, "".join(line + "\n" for line in lines))
 
 
 def test_the_chatbot_remembers_until_bye(
@@ -64,7 +48,7 @@ def test_the_chatbot_obeys_waits(service: Service, chatgpt: Control, new_key: Ne
 def test_curl_asks_goes_on_sets_a_parameter_sends_a_file_and_fails(
     service: Service, chatgpt: Control, new_key: NewKey
 ) -> None:
-    done = run(["sh", str(EXAMPLES / "curl.sh")], service, new_key())
+    done = run(["sh", str(EXAMPLES / "curl.sh")], service.url, new_key())
     assert done.returncode == 0
     assert 'You said: "How long is it?"\n' in done.stdout
     assert "Notwithstanding the aforesaid, it rained." in done.stdout
@@ -79,6 +63,6 @@ def test_curl_needs_no_key_where_none_is_asked(
     chatgpt: Control, start_service: StartService
 ) -> None:
     open_to_all = start_service(PROXY_AUTH="open")
-    done = run(["sh", str(EXAMPLES / "curl.sh")], open_to_all, "")
+    done = run(["sh", str(EXAMPLES / "curl.sh")], open_to_all.url, "")
     assert done.returncode == 0
     assert done.stdout.count("You said:") == 5
