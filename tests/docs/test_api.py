@@ -32,7 +32,12 @@ def test_every_route_has_its_heading_and_every_heading_its_route() -> None:
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     told = [heading for heading in pages.headings(PAGE) if re.match(r"`[A-Z]+ /", heading)]
-    assert sorted(told) == sorted(routes)
+    assert sorted(told) == sorted(route for route in routes if not _shorthand(route, routes))
+
+
+def _shorthand(route: str, routes: set[str]) -> bool:
+    """Whether this is a route of OpenAI's without its /v1, which the page tells once for all."""
+    return route.replace(" /", " /v1/", 1) in routes
 
 
 def _path(rule: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from proxy.embedded import Child, find_redis_server
 from proxy.settings import ENVIRONMENT_NAMES, Settings
