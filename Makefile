@@ -5,7 +5,7 @@ WORKERS ?= 2
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --no-emit-options --no-header --no-annotate
 
-.PHONY: help run test lint format pins clean
+.PHONY: help run test lint bench format pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,7 @@ run: .venv/installed ## Serve on http://127.0.0.1:8080; embedded Redis and simul
 	@exec $(BIN)/python -m proxy serve
 
 test: .venv/installed-dev ## Run all tests, against real parts that they start themselves
+	@tests/prerequisites.sh
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/installed-dev ## Style, types and import contracts
@@ -21,6 +22,9 @@ lint: .venv/installed-dev ## Style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+bench: .venv/installed-dev ## What a relayed stream costs, as a ratio against a bare relay
+	$(BIN)/python -m bench.streams
 
 format: .venv/installed-dev ## Bring the code into shape
 	$(BIN)/ruff check --fix .
