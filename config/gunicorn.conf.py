@@ -2,11 +2,15 @@
 
 import sys
 
+from proxy.domain.catalog import Catalog
+from proxy.domain.personas import Personas
 from proxy.errors import SettingsError
 from proxy.settings import load
 
 try:
     settings = load()
+    Catalog(settings.models)
+    Personas(settings.personas)
 except SettingsError as error:
     sys.exit(f"chat-proxy: {error}")
 

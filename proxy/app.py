@@ -12,11 +12,15 @@ from proxy.domain.catalog import Catalog
 from proxy.domain.personas import Personas
 from proxy.domain.plan import Planner
 from proxy.limiter import Limiter
+from proxy.relay import Relay
 from proxy.store.connection import Store
-from proxy.store.leases import Leases
+from proxy.store.keeper import Keeper
+from proxy.store.reader import Reader
 from proxy.telemetry import logs
+from proxy.turns import Turns
 from proxy.upstream.client import Upstream
-from proxy.web import auth, chat, errors, health, hooks, openapi, sessions
+from proxy.web import auth, chat, errors, health, hooks, openai, openapi, sessions
+from proxy.web import turns as turn_views
 
 if TYPE_CHECKING:
     from proxy.settings import Settings
@@ -35,19 +39,27 @@ def create_app(settings: Settings) -> Flask:
     personas = Personas(settings.personas)
     planner = Planner(settings, Catalog(settings.models), personas)
     store = Store(settings)
-    leases = Leases(store, settings.turn_lease)
+    keeper = Keeper(store, settings)
     upstream = Upstream(settings)
     limiter = Limiter(store, settings)
     authenticator = auth.Authenticator(store, settings)
-    turns = Chat(settings, store, leases, upstream, planner, personas)
-    for owned in (store, upstream, leases):
+    turns = Chat(Turns(settings, store, keeper, planner, personas), keeper, upstream)
+    for owned in (store, upstream, keeper):
         atexit.register(owned.close)
 
     app = Flask("proxy", static_folder=None)
     app.url_map.merge_slashes = False
     errors.register(app)
     hooks.register(app)
-    app.register_blueprint(chat.blueprint(settings, authenticator, limiter, turns))
+    reader = Reader(store, keeper, settings)
+    relay = Relay(store, keeper, upstream, planner)
+    chats = chat.ChatViews(settings, authenticator, limiter, turns, reader, store)
+    app.register_blueprint(chats.blueprint())
+    app.register_blueprint(
+        turn_views.TurnViews(settings, authenticator, store, keeper, reader).blueprint()
+    )
+    completions = openai.OpenAIViews(settings, authenticator, limiter, turns, relay, reader, store)
+    app.register_blueprint(completions.blueprint())
     views = sessions.Sessions(settings, authenticator, store, planner, personas)
     app.register_blueprint(views.blueprint())
     app.register_blueprint(health.blueprint(store))

@@ -1,80 +1,38 @@
-"""The whole life of a turn, in order: open, fit, reserve, ask, commit."""
+"""The whole life of a turn, in order: claim, open, fit, reserve, ask, commit."""
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
-from proxy.domain.conversation import text_of, title_from
-from proxy.domain.identifiers import is_session_id, new_session_id, new_turn_id
-from proxy.errors import (
-    ApiError,
-    SessionBusy,
-    SessionNotFound,
-    StoreUnavailable,
-    UpstreamBroken,
-    UpstreamTimeout,
-)
-from proxy.store import session_list, sessions
+import gevent
+
+from proxy.cancellation import Cancellation
+from proxy.domain.conversation import CANCELLED, INTERRUPTED
+from proxy.domain.tokens import estimate_message
+from proxy.errors import ApiError, TurnCancelled
+from proxy.producer import listen
+from proxy.store import turn_log
+from proxy.store.live import LiveTurn
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from proxy.domain.conversation import Opened, Turn
-    from proxy.domain.personas import Personas
-    from proxy.domain.plan import Plan, Planner
     from proxy.domain.request import Caller, TurnRequest
     from proxy.limiter import Allowance
-    from proxy.settings import Settings
-    from proxy.store.connection import Store
-    from proxy.store.leases import Leases
+    from proxy.producer import Form
+    from proxy.store.connection import Command
+    from proxy.store.keeper import Keeper
+    from proxy.turns import Answered, Running, Turns
     from proxy.upstream.client import Upstream
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A turn that is stored; `dropped` are the parameters that were left out."""
-
-    session_id: str
-    turn: Turn
-    dropped: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Spent:
-    """What ChatGPT has been asked for so far, for the case that the turn fails.
-
-    Attributes:
-        tokens: what to charge if ChatGPT may have worked on it.
-        certain: whether it surely did.
-    """
-
-    tokens: int = 0
-    certain: bool = False
 
 
 class Chat:
     """Turns of conversations with ChatGPT."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        store: Store,
-        leases: Leases,
-        upstream: Upstream,
-        planner: Planner,
-        personas: Personas,
-    ) -> None:
-        self._store = store
-        self._leases = leases
+    def __init__(self, turns: Turns, keeper: Keeper, upstream: Upstream) -> None:
+        self._turns = turns
+        self._keeper = keeper
         self._upstream = upstream
-        self._planner = planner
-        self._personas = personas
-        self._session_ttl = settings.session_ttl
-        self._unborn_ms = int(settings.upstream_total_timeout * 1000) + leases.milliseconds
 
     def turn(self, caller: Caller, request: TurnRequest, allowance: Allowance) -> Answered:
         """Answer a message in its session, and remember both.
@@ -88,115 +46,96 @@ class Chat:
             ApiError: nothing was stored, and what was taken from the limits is given back, unless
                 ChatGPT was reached and may have charged for it.
         """
-        turn_id = new_turn_id()
-        opened = self._open(caller, request, turn_id)
-        with self._held(opened, turn_id, allowance) as spent:
-            plan = self._planner.plan(caller, request, opened)
-            self._reserve(plan, turn_id, allowance)
-            turn = self._ask(plan, turn_id, spent)
-            self._commit(opened, request, turn, allowance)
-        return Answered(opened.session.id, turn, plan.adapted.dropped)
-
-    def _open(self, caller: Caller, request: TurnRequest, turn_id: str) -> Opened:
-        """Lock the session, or a new one, and read its newest turns."""
-        if request.persona:
-            self._personas.check(request.persona)
-        lease = self._leases.milliseconds
-        named_window = self._planner.window(request.model) if request.model else None
-        if request.session_id is None:
-            settings = _instructions(request) | {"ttl": self._session_ttl, "title": ""}
-            if request.model:
-                settings["model"] = request.model
-            fields = sessions.changes(settings, named_window)
-            begin = sessions.begin(
-                new_session_id(), caller.owner, fields, turn_id, lease, self._unborn_ms
+        with self._turns.admitted(caller, request, allowance) as turn:
+            self._reserve(turn)
+            completion = self._upstream.complete(turn.plan.payload)
+            return self._turns.commit(
+                turn,
+                answer=completion.message,
+                finish_reason=completion.finish_reason,
+                model=completion.model,
+                usage=completion.usage,
+                raw=completion.raw if request.completion else None,
             )
-            return self._store.run(begin)
-        if not is_session_id(request.session_id):
-            raise SessionNotFound(request.session_id)
-        return self._store.run(
-            sessions.open_turn(
-                request.session_id,
-                caller.owner,
-                turn_id,
-                lease,
-                window=self._planner.window(None),
-                named_window=named_window,
-                anew=request.anew,
-            )
-        )
 
-    @contextmanager
-    def _held(self, opened: Opened, turn_id: str, allowance: Allowance) -> Iterator[_Spent]:
-        """Hold the session; on failure unlock it and give back what was taken from the limits."""
-        spent = _Spent()
-        failure: ApiError | None = None
-        whole = False
-        try:
-            with self._leases.held(opened.session.id, turn_id):
-                yield spent
-            whole = True
-        except ApiError as error:
-            failure = error
-            raise
-        finally:
-            if not whole:
-                charged = spent.certain or isinstance(failure, UpstreamTimeout | UpstreamBroken)
-                back = allowance.settle(spent.tokens) if charged else allowance.release()
-                self._give_up(opened, turn_id, back)
+    def stream(
+        self, caller: Caller, request: TurnRequest, allowance: Allowance, form: Form
+    ) -> LiveTurn:
+        """Begin to answer a message; its words come as events, and its end is theirs too.
 
-    def _give_up(self, opened: Opened, turn_id: str, back: list[Any]) -> None:
-        try:
-            self._store.run_all(sessions.release(opened.session.id, turn_id), *back)
-        except StoreUnavailable as error:
-            logs.problem("release", error, turn=turn_id)
+        The turn goes on whether or not anybody listens, until it is stored.
 
-    def _reserve(self, plan: Plan, turn_id: str, allowance: Allowance) -> None:
-        """Take the request, its prompt and its answer from every bucket, or from none."""
-        prompt = plan.prompt.tokens
-        answer = allowance.answer_tokens(prompt, plan.max_tokens, plan.expected)
-        allowance.reserve(turn_id, prompt + answer)
+        Args:
+            caller: as in `turn`, likewise request and allowance.
+            request: what is asked.
+            allowance: the limits.
+            form: how the events are told.
 
-    def _ask(self, plan: Plan, turn_id: str, spent: _Spent) -> Turn:
-        """Ask ChatGPT; the turn that its answer makes."""
-        spent.tokens = plan.prompt.tokens
-        completion = self._upstream.complete(plan.payload)
-        turn = self._planner.turn(
-            turn_id,
-            plan,
-            answer=completion.message,
-            finish_reason=completion.finish_reason,
-            model=completion.model,
-            usage=completion.usage,
-            created_at=time.time_ns() // 1_000_000,
-        )
-        spent.tokens, spent.certain = turn.usage.total_tokens, True
-        return turn
+        Raises:
+            ApiError: the turn did not begin.
+        """
+        with ExitStack() as held:
+            turn = held.enter_context(self._turns.admitted(caller, request, allowance))
+            session_id = turn.opened.session.id
+            begin = turn_log.begin(turn.id, caller.owner, session_id, self._keeper.lease_ms)
+            self._reserve(turn, begin)
+            live = LiveTurn(turn.id, caller.owner, session_id)
+            live.dropped = turn.plan.adapted.dropped
+            form.start(live, turn.plan.model.name)
+            cancellation = Cancellation()
+            live.cancel = cancellation.ask
+            self._keeper.follow(live)
+            gevent.spawn(self._produce, turn, live, form, cancellation, held.pop_all())
+        return live
 
-    def _commit(
-        self, opened: Opened, request: TurnRequest, turn: Turn, allowance: Allowance
+    def _produce(
+        self,
+        turn: Running,
+        live: LiveTurn,
+        form: Form,
+        cancellation: Cancellation,
+        held: ExitStack,
     ) -> None:
-        """Store the turn, settle its limits, unlock the session: one round trip."""
-        session, replaced = opened.session, opened.replaced
-        title = session.title or title_from(text_of(turn.question[-1]))
-        fields = sessions.changes(_instructions(request))
-        count = session.turn_count + (0 if replaced else 1)
-        outcome, *_ = self._store.run_all(
-            sessions.commit(opened, turn, title, replaced.id if replaced else "", fields),
-            *allowance.settle(turn.usage.total_tokens),
-            session_list.enlist(session, turn_count=count, title=title, replace=False),
+        """Carry a streamed turn to its end; whatever happens, an event tells it."""
+        try:
+            with held:
+                answered = self._listen(turn, live, form, cancellation)
+            form.done(live, answered.body)
+        except ApiError as error:
+            live.fail(error)
+        except Exception as error:  # noqa: BLE001 - the outermost of this greenlet
+            logs.defect(error, turn=turn.id)
+            live.fail(ApiError("Something went wrong here; the turn's id helps to find it."))
+
+    def _listen(
+        self, turn: Running, live: LiveTurn, form: Form, cancellation: Cancellation
+    ) -> Answered:
+        """Pass ChatGPT's words on as they come, then store them; also those of a turn cut off."""
+        written, failure = listen(self._upstream, turn.plan.payload, live, form, cancellation)
+        finish = written.finish_reason or "stop"
+        if failure:
+            finish = CANCELLED if isinstance(failure, TurnCancelled) else INTERRUPTED
+            if not written.started:
+                raise failure
+            if turn.opened.replaced:
+                turn.spent += estimate_message(written.message())
+                turn.certain = True
+                raise failure
+        answered = self._turns.commit(
+            turn,
+            answer=written.message(),
+            finish_reason=finish,
+            model=written.model or turn.plan.model.name,
+            usage=written.usage,
+            raw=form.reply(),
         )
-        if outcome == "missing":
-            self._store.run_all(*session_list.delist(session.owner, session.id))
-            raise SessionNotFound(session.id)
-        if outcome == "lost":
-            raise SessionBusy(
-                "The session was taken by another turn before this one was answered.",
-                param="session_id",
-                retry_after=1,
-            )
+        if failure:
+            raise failure
+        return answered
 
-
-def _instructions(request: TurnRequest) -> dict[str, Any]:
-    given = {"system": request.system, "persona": request.persona}
-    return {name: value for name, value in given.items() if value is not None}
+    def _reserve(self, turn: Running, *beside: Command[None]) -> None:
+        """Take the request, its prompt and its answer from every bucket, or from none."""
+        plan = turn.plan
+        answer = turn.allowance.answer_tokens(plan.prompt.tokens, plan.max_tokens, plan.expected)
+        turn.allowance.reserve(turn.id, plan.prompt.tokens + answer, *beside)
+        turn.spent = plan.prompt.tokens

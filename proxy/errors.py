@@ -13,14 +13,18 @@ ProxyError
     ├── MethodNotAllowed      405
     ├── RequestTimeout        408
     ├── SessionBusy           409
+    ├── IdempotencyConflict   409
     ├── RequestTooLarge       413
     ├── UnsupportedMediaType  415
     ├── RateLimitExceeded     429  our bucket
     ├── UpstreamRateLimited   429  ChatGPT's
+    ├── TurnCancelled         499  in a stream or a replay
     ├── UpstreamRefused       400, 404  ChatGPT's own refusal of the request, in its words
     ├── UpstreamError         502
     │   ├── UpstreamAuthFailed
+    │   ├── UpstreamUnreachable
     │   └── UpstreamBroken   it began, and what it did cannot be used
+    ├── TurnInterrupted       502  the worker that streamed it is gone
     ├── StoreUnavailable      503
     ├── UpstreamQuotaExhausted 503
     └── UpstreamTimeout       504
@@ -29,6 +33,9 @@ ProxyError
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Literal
+
+Charge = Literal["nothing", "request", "prompt"]
 
 LONGEST_RETRY_S = 60.0
 """A client should not sleep longer than this for one request: beyond it `should_retry` is False.
@@ -55,12 +62,15 @@ class ApiError(ProxyError):
         message: one sentence for a person.
         param: the request's field that is at fault, or None.
         retry_after: seconds after which a retry makes sense, or None.
+        charge: what a request that ends so costs its caller: ``nothing``; the ``request`` itself
+            where ChatGPT was asked; its ``prompt`` too where ChatGPT may have worked on it.
         should_retry: False tells OpenAI's SDKs not to retry by themselves; None leaves it to them.
     """
 
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     type: str = "server_error"
     code: str = "internal_error"
+    charge: Charge = "nothing"
     should_retry: bool | None = None
 
     def __init__(
@@ -173,6 +183,15 @@ class SessionBusy(ApiError):
     code = "session_busy"
 
 
+class IdempotencyConflict(ApiError):
+    """The Idempotency-Key was used before, for another request."""
+
+    status = HTTPStatus.CONFLICT
+    type = "conflict_error"
+    code = "idempotency_conflict"
+    should_retry = False
+
+
 class RequestTooLarge(ApiError):
     """The request's body is larger than the service takes."""
 
@@ -206,12 +225,27 @@ class UpstreamRateLimited(ApiError):
     status = HTTPStatus.TOO_MANY_REQUESTS
     type = "requests"
     code = "upstream_rate_limited"
+    charge: Charge = "request"
+
+
+class TurnCancelled(ApiError):
+    """Somebody asked to stop the turn; what was written is kept as an interrupted turn."""
+
+    status = 499
+    type = "cancelled"
+    code = "turn_cancelled"
+    charge: Charge = "prompt"
+    should_retry = False
+
+    def __init__(self) -> None:
+        super().__init__("The turn was cancelled.")
 
 
 class UpstreamRefused(ApiError):
     """ChatGPT finds fault with the request itself; its words, code and param are passed on."""
 
     type = "invalid_request_error"
+    charge: Charge = "request"
 
     def __init__(self, status: int, message: str, *, code: str, param: str | None = None) -> None:
         super().__init__(message, param=param)
@@ -224,6 +258,7 @@ class UpstreamError(ApiError):
 
     status = HTTPStatus.BAD_GATEWAY
     code = "upstream_error"
+    charge: Charge = "request"
 
 
 class UpstreamAuthFailed(UpstreamError):
@@ -233,8 +268,26 @@ class UpstreamAuthFailed(UpstreamError):
     should_retry = False
 
 
+class TurnInterrupted(ApiError):
+    """The worker that streamed the turn is gone; the session can be used again."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "turn_interrupted"
+
+    def __init__(self) -> None:
+        super().__init__("The turn was interrupted before its end: ask again.")
+
+
+class UpstreamUnreachable(UpstreamError):
+    """No connection to ChatGPT was made: it surely did nothing."""
+
+    charge: Charge = "nothing"
+
+
 class UpstreamBroken(UpstreamError):
     """ChatGPT was reached, but its answer did not come whole or cannot be understood."""
+
+    charge: Charge = "prompt"
 
 
 class StoreUnavailable(ApiError):
@@ -249,6 +302,7 @@ class UpstreamQuotaExhausted(ApiError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "upstream_quota_exhausted"
+    charge: Charge = "request"
     should_retry = False
 
 
@@ -257,3 +311,4 @@ class UpstreamTimeout(ApiError):
 
     status = HTTPStatus.GATEWAY_TIMEOUT
     code = "upstream_timeout"
+    charge: Charge = "prompt"

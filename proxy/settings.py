@@ -35,6 +35,12 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Limit = Annotated[int, Field(ge=0, le=LARGEST_LIMIT)]
 
 
+def _cores() -> int:
+    """The cores this process may use; on systems that cannot tell, all there are."""
+    may_use = getattr(os, "sched_getaffinity", None)
+    return len(may_use(0)) if may_use else os.cpu_count() or 1
+
+
 class Settings(BaseModel):
     """All settings, validated; secrets hide themselves when printed."""
 
@@ -53,7 +59,7 @@ class Settings(BaseModel):
     # Where it listens and whom it lets in
     host: str = Field("127.0.0.1", alias="PROXY_HOST")
     port: int = Field(8080, ge=0, le=65_535, alias="PROXY_PORT")
-    workers: int = Field(os.cpu_count() or 1, ge=1, le=1024, alias="WEB_CONCURRENCY")
+    workers: int = Field(default_factory=_cores, ge=1, le=1024, alias="WEB_CONCURRENCY")
     auth: Literal["keys", "open"] = Field("keys", alias="PROXY_AUTH")
 
     # Conversations
@@ -62,9 +68,13 @@ class Settings(BaseModel):
     context_max_tokens: int = Field(0, ge=0, alias="PROXY_CONTEXT_MAX_TOKENS")
     message_max_chars: int = Field(200_000, ge=1, alias="PROXY_MESSAGE_MAX_CHARS")
     body_max_bytes: int = Field(1_048_576, ge=1024, alias="PROXY_BODY_MAX_BYTES")
+    v1_body_max_bytes: int = Field(20_971_520, ge=1024, alias="PROXY_V1_BODY_MAX_BYTES")
     body_deadline: Seconds = Field(10, alias="PROXY_BODY_DEADLINE")
     json_max_depth: int = Field(64, ge=4, le=512, alias="PROXY_JSON_MAX_DEPTH")
     turn_lease: Seconds = Field(30, alias="PROXY_TURN_LEASE")
+    turn_log_ttl: Seconds = Field(600, alias="PROXY_TURN_LOG_TTL")
+    heartbeat: Seconds = Field(15, alias="PROXY_HEARTBEAT")
+    write_timeout: Seconds = Field(30, alias="PROXY_WRITE_TIMEOUT")
 
     # Limits: a minute's worth, 0 for none; a burst of 0 is a minute's worth
     key_rpm: Limit = Field(600, alias="PROXY_KEY_RPM")
@@ -77,6 +87,7 @@ class Settings(BaseModel):
     upstream_connect_timeout: Seconds = Field(5, alias="PROXY_UPSTREAM_CONNECT_TIMEOUT")
     upstream_read_timeout: Seconds = Field(60, alias="PROXY_UPSTREAM_READ_TIMEOUT")
     upstream_total_timeout: Seconds = Field(300, alias="PROXY_UPSTREAM_TOTAL_TIMEOUT")
+    upstream_stream_timeout: Seconds = Field(900, alias="PROXY_UPSTREAM_STREAM_TIMEOUT")
     upstream_max_bytes: int = Field(33_554_432, ge=1024, alias="PROXY_UPSTREAM_MAX_BYTES")
     redis_connect_timeout: Seconds = Field(0.25, alias="PROXY_REDIS_CONNECT_TIMEOUT")
     redis_timeout: Seconds = Field(0.5, alias="PROXY_REDIS_TIMEOUT")

@@ -61,6 +61,7 @@ def fit(
     *,
     model: Model,
     room: int,
+    history_room: int | None = None,
     calibration: Calibration,
 ) -> Prompt:
     """Put a prompt together: system kept, newest turns first, tool call and result never parted.
@@ -75,6 +76,8 @@ def fit(
         question: the new messages.
         model: whose tokens are counted.
         room: tokens the prompt may take.
+        history_room: what it may take with its history, where that is less: a token bucket's
+            capacity, which a long session would outgrow for good.
         calibration: corrects the estimates.
 
     Raises:
@@ -85,7 +88,7 @@ def fit(
     raw_question = estimate_messages(question)
     raw = estimate_messages(opening) + raw_question + PER_PROMPT
     fixed = calibration.correct(model.name, raw)
-    kept = turns[_first_that_fits(turns, room - fixed) :]
+    kept = turns[_first_that_fits(turns, min(room, history_room or room) - fixed) :]
     if question[0]["role"] == "tool" and turns and not kept:
         fixed = max(fixed + turns[-1].tokens, room + 1)
     if fixed > room:

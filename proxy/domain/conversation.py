@@ -9,6 +9,11 @@ Message = dict[str, Any]
 """A message as ChatGPT's API has it: role, content, and tool_calls or tool_call_id."""
 
 
+CANCELLED = "cancelled"
+INTERRUPTED = "interrupted"
+"""Finish reasons of ours: somebody stopped the turn; ChatGPT's answer broke off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Tokens that a turn used; cached are part of the prompt, reasoning of the completion."""
@@ -74,8 +79,16 @@ class Turn:
 
     @property
     def messages(self) -> list[Message]:
-        """The turn as a prompt holds it."""
-        return [*self.question, self.answer]
+        """The turn as a prompt holds it; an answer that was cut off says so."""
+        if not self.interrupted:
+            return [*self.question, self.answer]
+        cut = self.reply + "\n\n[The answer was interrupted here.]"
+        return [*self.question, {"role": "assistant", "content": cut}]
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the answer is only what was written before it was cancelled or broke off."""
+        return self.finish_reason in {CANCELLED, INTERRUPTED}
 
     @property
     def reply(self) -> str:
@@ -91,6 +104,22 @@ class Turn:
     def answers_tools(self) -> bool:
         """Whether it begins with tool results, and so cannot stand without the turn before it."""
         return bool(self.question) and self.question[0].get("role") == "tool"
+
+    def as_json(self) -> dict[str, Any]:
+        """The turn's answer as POST /chat, `done` and GET /sessions/{id} show it."""
+        shown: dict[str, Any] = {"turn_id": self.id, "reply": self.reply}
+        if self.tool_calls:
+            shown["tool_calls"] = self.tool_calls
+        return shown | {
+            "model": self.model,
+            "finish_reason": self.finish_reason,
+            "usage": self.usage.as_json(),
+            "cost_usd": self.cost_usd,
+            "context": {
+                "turns_sent": self.turns_sent,
+                "turns_left_out": self.turns_left_out,
+            },
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,3 +21,8 @@ def new_turn_id() -> str:
 def is_session_id(text: str) -> bool:
     """Whether the text has the shape of a session id; nothing else may become part of a key."""
     return text.startswith("s_") and _SHAPE.fullmatch(text, 2) is not None
+
+
+def is_turn_id(text: str) -> bool:
+    """Whether the text has the shape of a turn id."""
+    return text.startswith("t_") and _SHAPE.fullmatch(text, 2) is not None

@@ -15,11 +15,13 @@ from proxy.errors import InvalidRequest, ModelNotAllowed
 if TYPE_CHECKING:
     from proxy.domain.catalog import Catalog, Model
     from proxy.domain.context import Prompt
-    from proxy.domain.conversation import Message, Opened
+    from proxy.domain.conversation import Message, Opened, Session
     from proxy.domain.personas import Personas
     from proxy.domain.request import Caller, TurnRequest
     from proxy.settings import Settings
 
+INSTRUCTING = ("system", "developer")
+"""The roles of instructions."""
 _UNCOUNTED = {"tools", "response_format"}
 """Fields of a payload that add prompt tokens no estimate counts: beside them nothing is learned."""
 
@@ -56,8 +58,16 @@ class Planner:
         model = self._catalog.find(model_name or self._settings.default_model)
         return context.window(model, max_tokens, self._settings.context_max_tokens)
 
-    def plan(self, caller: Caller, request: TurnRequest, opened: Opened) -> Plan:
+    def plan(
+        self, caller: Caller, request: TurnRequest, opened: Opened, most_tokens: int | None
+    ) -> Plan:
         """Decide the model, its parameters, and what of the history is sent.
+
+        Args:
+            caller: who asks.
+            request: for what.
+            opened: the session and its newest turns.
+            most_tokens: what the smallest token bucket holds; None where nothing limits tokens.
 
         Raises:
             ModelNotAllowed: the caller's key may not use the model.
@@ -65,14 +75,12 @@ class Planner:
                 or the message can never fit.
         """
         session = opened.session
-        model = self._model(caller, request.model or session.model)
-        parameters = session.parameters | request.parameters
-        max_tokens = parameters.get("max_tokens")
-        profile = self._settings.upstream_profile
-        adapted = adapt(parameters, model, profile, drop=request.drop_params)
+        model = self.model(caller, request.model or session.model)
+        max_tokens, adapted = self._parameters(request, session, model)
         question = _question(request, opened)
         persona = session.persona if request.persona is None else request.persona
         system = session.system if request.system is None else request.system
+        expected = self._calibration.answer(model.name)
         prompt = context.fit(
             self._personas.system(persona, system),
             opened.turns,
@@ -80,13 +88,11 @@ class Planner:
             question,
             model=model,
             room=self.window(model.name, max_tokens),
+            history_room=_history_room(most_tokens, max_tokens or expected),
             calibration=self._calibration,
         )
-        payload = {"model": model.name, "messages": prompt.messages, **adapted.payload}
-        if profile == "openai":
-            payload["safety_identifier"] = _pseudonym(caller.owner)
-            payload["prompt_cache_key"] = _pseudonym(session.id)
-        expected = self._calibration.answer(model.name)
+        sent = {"model": model.name, "messages": prompt.messages}
+        payload = adapted.payload | sent | self.identify(caller, session.id)
         return Plan(model, question, prompt, adapted, payload, max_tokens, expected)
 
     def turn(  # the parts of ChatGPT's answer, each as it came
@@ -126,7 +132,12 @@ class Planner:
             created_at=created_at,
         )
 
-    def _model(self, caller: Caller, named: str | None) -> Model:
+    def model(self, caller: Caller, named: str | None) -> Model:
+        """The model of a request; the service's default when None is named.
+
+        Raises:
+            ModelNotAllowed: the caller's key may not use it.
+        """
         name = named or self._settings.default_model
         if caller.models and name not in caller.models:
             raise ModelNotAllowed(
@@ -134,6 +145,38 @@ class Planner:
                 param="model",
             )
         return self._catalog.find(name)
+
+    def identify(self, caller: Caller, session_id: str | None = None) -> dict[str, str]:
+        """What OpenAI asks of those who share a key: a pseudonym for each caller and session."""
+        if self._settings.upstream_profile != "openai":
+            return {}
+        told = {"safety_identifier": _pseudonym(caller.owner)}
+        return told | ({"prompt_cache_key": _pseudonym(session_id)} if session_id else {})
+
+    def expected_answer(self, model: Model) -> int:
+        """How long an answer of this model is likely to be, in tokens."""
+        return self._calibration.answer(model.name)
+
+    def _parameters(
+        self, request: TurnRequest, session: Session, model: Model
+    ) -> tuple[int | None, Adapted]:
+        """The answer's length if it was set, and the parameters as the upstream takes them."""
+        if request.completion is not None:
+            return longest_answer(request.completion), Adapted(request.completion, ())
+        parameters = session.parameters | request.parameters
+        adapted = adapt(
+            parameters, model, self._settings.upstream_profile, drop=request.drop_params
+        )
+        return parameters.get("max_tokens"), adapted
+
+
+def longest_answer(completion: dict[str, Any]) -> int | None:
+    """The most tokens that a request in OpenAI's form asks for; None if it leaves that open."""
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        most = completion.get(name)
+        if isinstance(most, int) and most > 0:
+            return most
+    return None
 
 
 def _question(request: TurnRequest, opened: Opened) -> list[Message]:
@@ -144,6 +187,8 @@ def _question(request: TurnRequest, opened: Opened) -> list[Message]:
     """
     if opened.replaced:
         return opened.replaced.question
+    if request.completion is not None:
+        return [m for m in request.completion["messages"] if m["role"] not in INSTRUCTING]
     asked = [call["id"] for call in opened.turns[-1].tool_calls] if opened.turns else []
     given = [result["tool_call_id"] for result in request.tool_results]
     if sorted(asked) != sorted(given):
@@ -153,6 +198,11 @@ def _question(request: TurnRequest, opened: Opened) -> list[Message]:
         )
     said = [{"role": "user", "content": request.message}] if request.message else []
     return [*request.tool_results, *said]
+
+
+def _history_room(most_tokens: int | None, answer: int) -> int | None:
+    """Tokens for prompt and history, such that an answer fits the bucket beside them."""
+    return None if most_tokens is None else max(1, most_tokens - answer)
 
 
 def _pseudonym(name: str) -> str:

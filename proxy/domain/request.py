@@ -28,6 +28,15 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """An Idempotency-Key as its owner sent it, and the fingerprint of the request it came with."""
+
+    owner: str
+    key: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class TurnRequest:
     """What a turn is asked for; None or empty where the session or the service decides.
 
@@ -37,6 +46,9 @@ class TurnRequest:
         parameters: by their names in POST /chat.
         drop_params: leave out what the model would refuse.
         anew: answer the session's newest turn anew; there is no message then.
+        claim: the idempotency key it came with, if it did.
+        completion: a whole chat completion request in OpenAI's form; its messages are the question,
+            the rest is sent as it is.
     """
 
     message: str | None = None
@@ -48,3 +60,27 @@ class TurnRequest:
     tool_results: list[Message] = field(default_factory=list)
     drop_params: bool = False
     anew: bool = False
+    claim: Claim | None = None
+    completion: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RelayRequest:
+    """A request in OpenAI's form.
+
+    Attributes:
+        path: below the upstream's base URL.
+        body: as the caller sent it.
+        answers: whether it generates text that counts against the limits.
+        claim: the idempotency key it came with, if it did.
+    """
+
+    path: str
+    body: dict[str, Any]
+    answers: bool = True
+    claim: Claim | None = None
+
+    @property
+    def content(self) -> list[Any]:
+        """The parts that are the prompt."""
+        return [self.body.get(name) for name in ("messages", "instructions", "input", "tools")]

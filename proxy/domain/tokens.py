@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy.domain.conversation import called, text_of
 
@@ -18,6 +18,8 @@ PER_PROMPT = 3
 PER_IMAGE = 1_105
 """A 1024 x 1024 image in high detail, as OpenAI's vision guide counts it for larger models."""
 
+_MEDIA = {"image_url", "input_image", "input_audio", "input_file", "file"}
+_WRAPPING = {"role", "type", "id", "tool_call_id"}
 _SLOWNESS = 0.1
 """Weight of a new observation in the running mean: the last ten or so count."""
 _MOST_MODELS = 256
@@ -51,6 +53,25 @@ def estimate_message(message: Message) -> int:
 def estimate_messages(messages: Iterable[Message]) -> int:
     """Tokens of several messages."""
     return sum(map(estimate_message, messages))
+
+
+def estimate_value(value: Any) -> int:
+    """Tokens of a request's content in any of OpenAI's forms: its texts, a constant a medium.
+
+    A list of numbers is a text in tokens, as embeddings take it.
+    """
+    if isinstance(value, str):
+        return estimate_text(value)
+    if isinstance(value, list):
+        return sum(
+            1 if isinstance(item, int) else PER_MESSAGE + estimate_value(item) for item in value
+        )
+    if not isinstance(value, dict):
+        return 0
+    kind = value.get("type")
+    if isinstance(kind, str) and kind in _MEDIA:
+        return PER_IMAGE
+    return sum(estimate_value(inner) for name, inner in value.items() if name not in _WRAPPING)
 
 
 class Calibration:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MICRO = 1_000_000
 RESERVATION_MS = 3_600_000
-"""How long a reservation can be settled: longer than any turn may take."""
+"""How long a reservation can be settled, unless it says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ def reserve(
     buckets: Sequence[Bucket],
     costs: Mapping[str, int],
     now_us: int | None = None,
+    *,
+    keep_ms: int = RESERVATION_MS,
 ) -> Command[Reserved]:
     """Take a request's costs from every bucket, or from none.
 
@@ -41,10 +43,17 @@ def reserve(
         buckets: all that limit the request.
         costs: units by resource.
         now_us: microseconds; Redis's own clock when None.
+        keep_ms: how long it can be settled; `hold` prolongs that.
     """
     keys = (keyspace.reservation(reservation_id), *map(keyspace.bucket, buckets))
-    arguments = _arguments(now_us, RESERVATION_MS, buckets, costs)
+    arguments = _arguments(now_us, keep_ms, buckets, costs)
     return script("reserve", keys, arguments, lambda reply: _reserved(buckets, reply))
+
+
+def hold(reservation_id: str, keep_ms: int) -> Command[None]:
+    """Keep a reservation for longer."""
+    key = keyspace.reservation(reservation_id)
+    return Command(("PEXPIRE", key, keep_ms), lambda _: None)
 
 
 def settle(

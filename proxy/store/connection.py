@@ -41,7 +41,17 @@ _PRELUDES = {
         "undo",
         "delete",
     ),
-    "": ("list", "list_session"),
+    "": (
+        "list",
+        "list_session",
+        "turn_begin",
+        "turn_append",
+        "turn_read",
+        "turn_cancel",
+        "claim",
+        "claim_renew",
+        "claim_end",
+    ),
 }
 RETRY_AFTER_S = 1.0
 

@@ -44,3 +44,14 @@ def client_key(key_id: str) -> str:
 def client_keys() -> str:
     """All client keys' ids by time of creation (sorted set): permanent."""
     return "cp:keys"
+
+
+def turn(turn_id: str) -> tuple[str, str]:
+    """A streamed turn's meta (hash) and log (stream); ten minutes after its end, or an hour."""
+    tag = f"cp:{{t:{turn_id}}}"
+    return f"{tag}:meta", f"{tag}:log"
+
+
+def claim(owner: str, key_sha256: str) -> str:
+    """An idempotency key's claim (hash); 24 hours after its turn, an hour while it runs."""
+    return f"cp:{{i:{owner}}}:claim:{key_sha256}"

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from proxy.domain.conversation import Turn
 
+BUSY_RETRY_S = 1.0
+"""When to look again at a session that another turn holds: nobody knows when that turn ends."""
 Changes = dict[str, str | int]
 """Fields of a session's meta hash, by their names there."""
 
@@ -47,7 +49,7 @@ def create(
 ) -> Command[Session]:
     """Make a session, with turns when it is a fork; `fields` must hold its ttl."""
     encoded = [turns.encode(turn, session_id, owner) for turn in records]
-    arguments = (owner, "", "", "", len(fields) * 2, *_pairs(fields), *encoded)
+    arguments = (owner, "", "", len(fields) * 2, *_pairs(fields), *encoded)
     return script(
         "create",
         keyspace.session(session_id),
@@ -57,10 +59,10 @@ def create(
 
 
 def begin(
-    session_id: str, owner: str, fields: Changes, turn_id: str, lease_ms: int, unborn_ms: int
+    session_id: str, owner: str, fields: Changes, turn_id: str, lease_ms: int
 ) -> Command[Opened]:
-    """Make a session for its first turn and lock it; it is gone after `unborn_ms` without one."""
-    arguments = (owner, unborn_ms, turn_id, lease_ms, len(fields) * 2, *_pairs(fields))
+    """Make a session for its first turn and lock it; it is gone soon if that turn never ends."""
+    arguments = (owner, turn_id, lease_ms, len(fields) * 2, *_pairs(fields))
 
     def parse(reply: Any) -> Opened:
         return Opened(_session(session_id, owner, reply), [], fence=1)
@@ -196,7 +198,7 @@ def _refuse(reply: list[Any], session_id: str, verb: str) -> None:
         raise SessionBusy(
             "Another turn of this session is running: wait for its answer.",
             param="session_id",
-            retry_after=reply[1] / 1000,
+            retry_after=min(BUSY_RETRY_S, reply[1] / 1000),
         )
     if status == b"empty":
         raise InvalidRequest(f"The session has no turn to {verb}.", param="session_id")

@@ -12,106 +12,130 @@ from typing import TYPE_CHECKING, Any
 import gevent
 import orjson
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 
 from proxy import __version__
-from proxy.errors import UpstreamBroken, UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from proxy.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
 from proxy.telemetry import logs
 from proxy.upstream import completion, failures
+from proxy.upstream.answer import FAILED, Answer
 from proxy.upstream.retry import Retriable, RetryBudget, pause
 
 if TYPE_CHECKING:
     from proxy.settings import Settings
     from proxy.upstream.completion import Completion
 
-_FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-_CHUNK = 65_536
+CHAT = "/chat/completions"
 
 
 class Upstream:
-    """The way to ChatGPT, with the service's own key."""
+    """The way to ChatGPT, with the service's own key.
+
+    Attributes:
+        streamed: what a streamed chat completion asks for: usage always, and of OpenAI no padding
+            against listeners, which its upstreams of the ``compatible`` profile do not know.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.openai_base_url
         self._key = settings.openai_api_key.get_secret_value()
         self._timeout = (settings.upstream_connect_timeout, settings.upstream_read_timeout)
         self._total = settings.upstream_total_timeout
+        self._stream_total = settings.upstream_stream_timeout
         self._most_bytes = settings.upstream_max_bytes
         self._headers = _headers(settings, self._key)
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256, max_retries=0)
         self._budget = RetryBudget()
+        options = {"include_usage": True}
+        if settings.upstream_profile == "openai":
+            options["include_obfuscation"] = False
+        self.streamed: dict[str, Any] = {"stream": True, "stream_options": options}
 
     def complete(self, payload: dict[str, Any]) -> Completion:
         """Ask for a chat completion.
+
+        Raises:
+            ApiError: as in `post`; UpstreamBroken also when the answer cannot be understood.
+        """
+        return completion.parse(self.post(CHAT, orjson.dumps(payload)))
+
+    def post(self, path: str, body: bytes) -> bytes:
+        """Send a JSON body; the whole answer.
 
         Raises:
             UpstreamRefused: ChatGPT finds fault with the request.
             UpstreamRateLimited, UpstreamQuotaExhausted: it refuses for its own limits.
             UpstreamAuthFailed: it refuses the service's key.
             UpstreamTimeout: it did not answer in time.
-            UpstreamError: it failed, could not be reached, or cannot be understood.
+            UpstreamError: it failed, could not be reached, or broke off.
         """
-        body = orjson.dumps(payload)
-        deadline = time.monotonic() + self._total
+        return self._whole("POST", path, body)
+
+    def get(self, path: str) -> bytes:
+        """Ask for a resource; the whole answer. Raises as `post` does."""
+        return self._whole("GET", path, b"")
+
+    def open(self, path: str, body: bytes) -> Answer:
+        """Send a JSON body; an answer that has begun with status 200 and is to be closed.
+
+        Raises:
+            ApiError: as in `post`; after this only the answer's reading raises.
+        """
+        return self._begin("POST", path, body, time.monotonic() + self._stream_total)
+
+    def _whole(self, method: str, path: str, body: bytes) -> bytes:
+        late = UpstreamTimeout("ChatGPT did not finish its answer in time.")
+        with gevent.Timeout(self._total, late):
+            answer = self._begin(method, path, body, time.monotonic() + self._total)
+            with answer:
+                return answer.body()
+
+    def _begin(self, method: str, path: str, body: bytes, deadline: float) -> Answer:
+        """An answer with status 200, at the second attempt if the first is worth repeating."""
         self._budget.earn()
         try:
-            return self._attempt(body, deadline)
+            return self._attempt(method, path, body, deadline)
         except Retriable as failed:
             wait = pause(failed.error)
             if wait is None or time.monotonic() + wait > deadline or not self._budget.spend():
                 raise failed.error from None
         gevent.sleep(wait)
         try:
-            return self._attempt(body, deadline)
+            return self._attempt(method, path, body, deadline)
         except Retriable as failed:
             raise failed.error from None
 
-    def _attempt(self, body: bytes, deadline: float) -> Completion:
-        left = deadline - time.monotonic()
-        late = UpstreamTimeout("ChatGPT did not finish its answer in time.")
-        with gevent.Timeout(max(0.001, left), late):
-            status, headers, answer = self._post("/chat/completions", body)
-        if status == 200:
-            return completion.parse(answer)
-        error = failures.from_answer(status, headers, answer, self._key)
-        logs.problem("upstream", error, status=status, upstream_request=headers.get("x-request-id"))
+    def _attempt(self, method: str, path: str, body: bytes, deadline: float) -> Answer:
+        answer = Answer(self._send(method, path, body), deadline, self._most_bytes)
+        if answer.status == 200:
+            return answer
+        with answer:
+            refusal = answer.body()
+        headers = answer.headers
+        error = failures.from_answer(answer.status, headers, refusal, self._key)
+        named = headers.get("x-request-id", "").replace(self._key, "[hidden]")[:100]
+        logs.problem("upstream", error, status=answer.status, upstream_request=named)
         if headers.get("x-should-retry") == "false":
             error.should_retry = False
         if isinstance(error, UpstreamError | UpstreamRateLimited):
             raise Retriable(error)
         raise error
 
-    def _post(self, path: str, body: bytes) -> tuple[int, Any, bytes]:
+    def _send(self, method: str, path: str, body: bytes) -> requests.Response:
         request = requests.PreparedRequest()
-        request.method, request.url, request.body = "POST", self._base + path, body
+        request.method, request.url, request.body = method, self._base + path, body
         request.headers = requests.structures.CaseInsensitiveDict(self._headers)
         request.headers["Content-Length"] = str(len(body))
         try:
-            response = self._adapter.send(
+            return self._adapter.send(
                 request, stream=True, timeout=self._timeout, verify=True, proxies={}
             )
-        except _FAILED as error:
+        except FAILED as error:
             logs.problem("upstream", error)
             failure = failures.from_exception(error)
             if isinstance(failure, UpstreamTimeout):
                 raise failure from None
             raise Retriable(failure) from None
-        try:
-            return response.status_code, response.headers, self._read(response.raw)
-        except _FAILED as error:
-            logs.problem("upstream", error)
-            raise failures.from_exception(error) from None
-        finally:
-            response.close()
-
-    def _read(self, raw: Any) -> bytes:
-        body = bytearray()
-        while chunk := raw.read(_CHUNK, decode_content=False):
-            body += chunk
-            if len(body) > self._most_bytes:
-                raise UpstreamBroken("ChatGPT's answer is larger than the service takes.")
-        return bytes(body)
 
     def close(self) -> None:
         """Close every connection."""

@@ -10,18 +10,23 @@ import orjson
 from proxy.domain.conversation import Message, Usage, called
 from proxy.errors import UpstreamBroken
 
+_PARTS = (("prompt", "input"), ("completion", "output"))
 _MOST_TOKENS = 1_000_000_000
 """More than any window holds; beyond it a bucket's micro-units would leave the exact integers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One answer: the assistant's message, why it ended, by which model, what it used if told."""
+    """One answer: the assistant's message, why it ended, by which model, what it used if told.
+
+    `raw` is the answer as it came.
+    """
 
     message: Message
     finish_reason: str
     model: str
     usage: Usage | None
+    raw: bytes
 
 
 def parse(body: bytes) -> Completion:
@@ -38,12 +43,13 @@ def parse(body: bytes) -> Completion:
             _text(choice["finish_reason"] or "stop"),
             _text(answer["model"]),
             usage(answer.get("usage")),
+            body,
         )
     except (KeyError, IndexError, AttributeError, TypeError, ValueError):
         raise UpstreamBroken("ChatGPT's answer cannot be understood.") from None
 
 
-def usage(reported: dict[str, Any] | None) -> Usage | None:
+def usage(reported: Any) -> Usage | None:
     """The usage object of an answer; None when there is none, which OpenAI allows.
 
     Raises:
@@ -51,15 +57,31 @@ def usage(reported: dict[str, Any] | None) -> Usage | None:
     """
     if reported is None:
         return None
-    prompt, completion = _tokens(reported["prompt_tokens"]), _tokens(reported["completion_tokens"])
-    cached = (reported.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    reasoning = (reported.get("completion_tokens_details") or {}).get("reasoning_tokens") or 0
+    if not isinstance(reported, dict):
+        raise TypeError("no usage object")
+    prompt, completion = (_tokens(_either(reported, part, "tokens")) for part in _PARTS)
+    read, written = (_either(reported, part, "tokens_details") or {} for part in _PARTS)
+    cached, reasoning = read.get("cached_tokens") or 0, written.get("reasoning_tokens") or 0
     return Usage(
         prompt,
         completion,
         cached_tokens=min(_tokens(cached), prompt),
         reasoning_tokens=min(_tokens(reasoning), completion),
     )
+
+
+def _either(reported: dict[str, Any], part: tuple[str, str], what: str) -> Any:
+    """A value by its name in chat completions or in responses; embeddings complete nothing."""
+    names = (f"{name}_{what}" for name in part)
+    return next((reported[name] for name in names if name in reported), 0)
+
+
+def usage_in(body: bytes) -> Usage | None:
+    """The usage that an answer of any kind tells; None when it tells none."""
+    try:
+        return usage(orjson.loads(body).get("usage"))
+    except (AttributeError, TypeError, ValueError):
+        return None
 
 
 def _message(raw: dict[str, Any]) -> Message:

@@ -21,6 +21,7 @@ from proxy.errors import (
     UpstreamRateLimited,
     UpstreamRefused,
     UpstreamTimeout,
+    UpstreamUnreachable,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, secret: st
 def from_exception(error: Exception) -> ApiError:
     """The error for an answer that did not come, or came in part."""
     if _never_reached(error):
-        return UpstreamError("ChatGPT cannot be reached.")
+        return UpstreamUnreachable("ChatGPT cannot be reached.")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
         return UpstreamTimeout("ChatGPT did not answer in time.")
     return UpstreamBroken("The connection to ChatGPT broke before its answer was whole.")

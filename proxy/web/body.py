@@ -23,32 +23,36 @@ _CHUNK = 65_536
 
 
 def read_json(settings: Settings, *, optional: bool = False) -> dict[str, Any]:
-    """The body as a JSON object; an empty one where the body is blank and `optional`.
+    """The body as a JSON object. Raises as `read` and `as_json` do."""
+    return as_json(read(settings), settings, optional=optional)
+
+
+def as_json(raw: bytes, settings: Settings, *, optional: bool = False) -> dict[str, Any]:
+    """A body that was read as a JSON object; an empty one where it is blank and `optional`.
 
     Raises:
-        UnsupportedMediaType, RequestTooLarge, RequestTimeout: as their names say.
+        UnsupportedMediaType: it says that it is something else.
         InvalidRequest: it is not UTF-8, not JSON, not an object, nested too deeply, or holds a
             name twice.
     """
-    body = read(settings)
-    if optional and not body.strip():
+    if optional and not raw.strip():
         return {}
     if request.mimetype not in _JSON_TYPES:
         raise UnsupportedMediaType(
             f"The body is {request.mimetype}: send Content-Type: application/json."
         )
-    return parse_json(body, settings.json_max_depth)
+    return parse_json(raw, settings.json_max_depth)
 
 
-def read(settings: Settings) -> bytes:
+def read(settings: Settings, limit: int | None = None) -> bytes:
     """The body's bytes.
 
     Raises:
-        RequestTooLarge: it is larger than `body_max_bytes`.
+        RequestTooLarge: it is larger than `limit`, or else than `body_max_bytes`.
         RequestTimeout: it did not arrive within `body_deadline`.
         InvalidRequest: its chunks are malformed, or the connection broke.
     """
-    limit = settings.body_max_bytes
+    limit = limit or settings.body_max_bytes
     late = RequestTimeout(f"The body did not arrive within {settings.body_deadline:g} s.")
     stream = request.environ["wsgi.input"]
     try:

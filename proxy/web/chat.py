@@ -2,60 +2,145 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from flask import Blueprint, Response, g, request
 
 from proxy.domain.request import TurnRequest
 from proxy.errors import InvalidRequest
-from proxy.web import body, responses, schemas
+from proxy.producer import ChatEvents
+from proxy.store.idempotency import AlreadyAsked
+from proxy.store.turn_log import frame
+from proxy.web import body, responses, schemas, streams
+from proxy.web.repeats import REPLAYED, Repeats, claim_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import gevent
+
     from proxy.chat import Chat
-    from proxy.domain.request import Caller
+    from proxy.domain.request import Caller, Claim
     from proxy.limiter import Limiter
     from proxy.settings import Settings
+    from proxy.store.connection import Store
+    from proxy.store.reader import Reader
     from proxy.web.auth import Authenticator
 
-_LATER = ("Idempotency-Key", "Prefer")
 
+class ChatViews:
+    """The views of turns."""
 
-def blueprint(
-    settings: Settings, authenticator: Authenticator, limiter: Limiter, chat: Chat
-) -> Blueprint:
-    """The routes of this module."""
-    routes = Blueprint("chat", __name__)
+    def __init__(
+        self,
+        settings: Settings,
+        authenticator: Authenticator,
+        limiter: Limiter,
+        chat: Chat,
+        reader: Reader,
+        store: Store,
+    ) -> None:
+        self._settings = settings
+        self._authenticator = authenticator
+        self._limiter = limiter
+        self._chat = chat
+        self._reader = reader
+        self._repeats = Repeats(store, reader, settings)
 
-    @routes.post("/chat")
-    def chat_turn() -> Response:
-        caller = _admit(authenticator, limiter)
-        asked = _chat_request(settings)
-        return responses.answered(chat.turn(caller, asked, g.allowance))
+    def blueprint(self) -> Blueprint:
+        """The routes of this module."""
+        routes = Blueprint("chat", __name__)
+        routes.post("/chat")(self.chat)
+        routes.post("/sessions/<session_id>/regenerate")(self.regenerate)
+        return routes
 
-    @routes.post("/sessions/<session_id>/regenerate")
-    def regenerate(session_id: str) -> Response:
-        caller = _admit(authenticator, limiter)
-        fields = body.read_json(settings, optional=True)
+    def chat(self) -> Response:
+        """POST /chat."""
+        caller = self._admit()
+        text = _is_text()
+        raw = body.read(self._settings)
+        fields = _from_text(raw) if text else _from_json(raw, self._settings)
+        asked = _turn_request(fields, self._settings)
+        return self._answer(caller, fields, replace(asked, claim=claim_of(caller, raw)))
+
+    def regenerate(self, session_id: str) -> Response:
+        """POST /sessions/{id}/regenerate."""
+        caller = self._admit()
+        raw = body.read(self._settings)
+        fields = body.as_json(raw, self._settings, optional=True)
         options = schemas.validate(schemas.Options, fields)
-        asked = _turn_request(options, session_id=session_id, anew=True)
-        return responses.answered(chat.turn(caller, asked, g.allowance))
+        claim = claim_of(caller, raw)
+        asked = _request(options, session_id=session_id, anew=True, claim=claim)
+        return self._answer(caller, options, asked)
 
-    return routes
+    def _admit(self) -> Caller:
+        caller = self._authenticator.caller(request.headers.get("Authorization", ""))
+        g.key_id = caller.key_id
+        g.allowance = self._limiter.allowance(caller)
+        if "wait" in request.headers.get("Prefer", ""):
+            raise InvalidRequest(
+                "The header Prefer: wait is not supported: leave it out.", param="Prefer"
+            )
+        return caller
+
+    def _answer(self, caller: Caller, options: schemas.Options, asked: TurnRequest) -> Response:
+        while True:
+            try:
+                return self._fresh(caller, options, asked)
+            except AlreadyAsked as already:
+                earlier = already
+            if asked.claim is None:
+                raise earlier
+            repeated = self._repeat(asked.claim, earlier, stream=options.stream)
+            if repeated is not None:
+                return repeated
+
+    def _repeat(self, claim: Claim, earlier: AlreadyAsked, *, stream: bool) -> Response | None:
+        if stream:
+            headers = {"X-Turn-ID": earlier.turn_id} | REPLAYED
+            events = self._repeats.events(claim, earlier, _made_up)
+            timeout = self._settings.write_timeout
+            return streams.of_events(events, timeout, headers) if events else None
+        answer = self._repeats.answer(claim, earlier)
+        return responses.replayed(answer, REPLAYED) if answer else None
+
+    def _fresh(self, caller: Caller, options: schemas.Options, asked: TurnRequest) -> Response:
+        if not options.stream and options.on_disconnect == "finish":
+            return responses.answered(self._chat.turn(caller, asked, g.allowance))
+        live = self._chat.stream(caller, asked, g.allowance, ChatEvents())
+        watcher = None
+        if options.on_disconnect == "cancel":
+            watcher = streams.when_gone(live.cancel)
+        events = _watched(self._reader.follow_live(live), watcher)
+        if options.stream:
+            return streams.of_turn(live, events, self._settings.write_timeout)
+        for _ in events:
+            pass
+        if live.failure:
+            raise live.failure
+        return responses.finished(live)
 
 
-def _admit(authenticator: Authenticator, limiter: Limiter) -> Caller:
-    caller = authenticator.caller(request.headers.get("Authorization", ""))
-    g.key_id = caller.key_id
-    g.allowance = limiter.allowance(caller)
-    for name in _LATER:
-        value = request.headers.get(name, "")
-        if value and (name != "Prefer" or "wait" in value):
-            raise InvalidRequest(f"The header {name} is not supported: leave it out.", param=name)
-    return caller
+def _watched(events: Iterator[bytes], watcher: gevent.Greenlet | None) -> Iterator[bytes]:
+    try:
+        yield from events
+    finally:
+        if watcher is not None:
+            watcher.kill(block=False)
 
 
-def _chat_request(settings: Settings) -> TurnRequest:
-    asked = _from_text(settings) if _is_text() else _from_json(settings)
+def _made_up(answer: bytes) -> Iterator[bytes]:
+    """The events of a turn whose log is gone, from its reply."""
+    reply = orjson.loads(answer)
+    start = {name: reply[name] for name in ("session_id", "turn_id", "model")}
+    yield frame(1, "start", orjson.dumps(start))
+    yield frame(2, "delta", orjson.dumps({"text": reply["reply"]}))
+    yield frame(3, "done", answer)
+
+
+def _turn_request(asked: schemas.ChatRequest, settings: Settings) -> TurnRequest:
     if not asked.tool_results and not (asked.message and asked.message.strip()):
         raise InvalidRequest("'message' is missing: send the user's text.", param="message")
     if asked.message and len(asked.message) > settings.message_max_chars:
@@ -65,12 +150,12 @@ def _chat_request(settings: Settings) -> TurnRequest:
             param="message",
         )
     results = [{"role": "tool", **result.model_dump()} for result in asked.tool_results]
-    return _turn_request(
+    return _request(
         asked, session_id=_session_id(asked), message=asked.message, tool_results=results
     )
 
 
-def _turn_request(options: schemas.Options, **more: Any) -> TurnRequest:
+def _request(options: schemas.Options, **more: Any) -> TurnRequest:
     return TurnRequest(
         system=options.system,
         persona=options.persona,
@@ -89,19 +174,19 @@ def _is_text() -> bool:
     return undeclared and responses.wants_text()
 
 
-def _from_json(settings: Settings) -> schemas.ChatRequest:
+def _from_json(raw: bytes, settings: Settings) -> schemas.ChatRequest:
     for name in request.args:
         if name != "session":
             raise InvalidRequest(
                 f"'{name}' in the query goes with a text/plain body: put it into the JSON body.",
                 param=name,
             )
-    return schemas.validate(schemas.ChatRequest, body.read_json(settings))
+    return schemas.validate(schemas.ChatRequest, body.as_json(raw, settings))
 
 
-def _from_text(settings: Settings) -> schemas.ChatRequest:
+def _from_text(raw: bytes) -> schemas.ChatRequest:
     try:
-        message = body.read(settings).decode().rstrip("\r\n")
+        message = raw.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise InvalidRequest("The message is not UTF-8.", param="message") from None
     options = {name: _only(name) for name in request.args if name != "session"}

@@ -16,6 +16,8 @@ from proxy.web import ratelimit
 if TYPE_CHECKING:
     from proxy.limiter import Allowance
 
+_PROBES = {"/livez", "/readyz"}
+"""Asked every few seconds by machines; not worth a line each."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -36,6 +38,8 @@ def _end(response: Response) -> Response:
     if allowance is not None:
         response.headers.update(_limits(allowance))
     response.headers["X-Request-ID"] = g.request_id
+    if request.path in _PROBES:
+        return response
     logs.access(
         request_id=g.request_id,
         method=request.method,

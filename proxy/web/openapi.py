@@ -34,6 +34,25 @@ class Operation(NamedTuple):
 
 OPERATIONS = (
     Operation("post", "/chat", "Answer a message", schemas.ChatRequest, answer="Turn"),
+    *(
+        Operation(method, prefix + path, summary, answer="OpenAI")
+        for prefix in ("/v1", "")
+        for method, path, summary in (
+            ("post", "/chat/completions", "OpenAI's chat completions"),
+            ("post", "/embeddings", "OpenAI's embeddings"),
+            ("post", "/responses", "OpenAI's responses"),
+            ("get", "/models", "The models the caller may use"),
+            ("get", "/models/{model}", "One of them"),
+        )
+    ),
+    Operation(
+        "get",
+        "/chat/turns/{turn_id}/events",
+        "A streamed turn's events, again or from where they were left",
+        answer="text/event-stream",
+        query=("after",),
+    ),
+    Operation("post", "/chat/turns/{turn_id}/cancel", "Stop a streamed turn", answer="Status"),
     Operation(
         "post", "/sessions", "Begin a session", schemas.SessionSettings, 201, answer="Session"
     ),
@@ -126,6 +145,7 @@ _ANSWERS: dict[str, dict[str, Any]] = {
     },
     "Status": {"status": _TEXT, "redis": _TEXT},
     "Document": {},
+    "OpenAI": {},
     "Error": {
         "error": {
             "type": "object",
@@ -202,17 +222,22 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
     query = [{"name": name, "in": "query", "schema": _TEXT} for name in operation.query]
-    if "{session_id}" not in operation.path:
-        return query
-    return [{"name": "session_id", "in": "path", "required": True, "schema": _TEXT}, *query]
+    path = [
+        {"name": name, "in": "path", "required": True, "schema": _TEXT}
+        for name in ("session_id", "turn_id", "model")
+        if f"{{{name}}}" in operation.path
+    ]
+    return [*path, *query]
 
 
 def _answer(operation: Operation) -> dict[str, Any]:
     if operation.answer is None:
         return {"description": "Done"}
+    if "/" in operation.answer:
+        return {"description": operation.summary, "content": {operation.answer: {"schema": _TEXT}}}
     content = _content(operation.answer)
     if operation.answer == "Turn":
-        content["text/plain"] = {"schema": _TEXT}
+        content |= {"text/plain": {"schema": _TEXT}, "text/event-stream": {"schema": _TEXT}}
     if operation.path.endswith("/export"):
         content["text/markdown"] = {"schema": _TEXT}
     return {"description": operation.summary, "content": content}

@@ -10,8 +10,9 @@ from flask import Response, request
 from proxy.domain.conversation import called
 
 if TYPE_CHECKING:
-    from proxy.chat import Answered
     from proxy.domain.conversation import Session, Turn
+    from proxy.store.live import LiveTurn
+    from proxy.turns import Answered
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -40,21 +41,26 @@ def answered(answer: Answered) -> Response:
         headers["X-Dropped-Params"] = ", ".join(answer.dropped)
     if wants_text():
         return text(answer.turn.reply, headers=headers)
-    return json({"session_id": answer.session_id} | turn_object(answer.turn), headers=headers)
+    return Response(answer.body, headers=headers, mimetype="application/json")
 
 
-def turn_object(turn: Turn) -> dict[str, Any]:
-    """A turn's answer as POST /chat and GET /sessions/{id} show it."""
-    shown: dict[str, Any] = {"turn_id": turn.id, "reply": turn.reply}
-    if turn.tool_calls:
-        shown["tool_calls"] = turn.tool_calls
-    return shown | {
-        "model": turn.model,
-        "finish_reason": turn.finish_reason,
-        "usage": turn.usage.as_json(),
-        "cost_usd": turn.cost_usd,
-        "context": {"turns_sent": turn.turns_sent, "turns_left_out": turn.turns_left_out},
-    }
+def replayed(answer: bytes, headers: dict[str, str]) -> Response:
+    """A reply of POST /chat again, for a repeat of its request."""
+    reply = orjson.loads(answer)
+    headers = {"X-Session-ID": reply["session_id"], "X-Turn-ID": reply["turn_id"]} | headers
+    if wants_text():
+        return text(reply["reply"], headers=headers)
+    return Response(answer, headers=headers, mimetype="application/json")
+
+
+def finished(live: LiveTurn) -> Response:
+    """The answer of a turn that streamed and is done, in one piece."""
+    headers = {"X-Session-ID": live.session_id, "X-Turn-ID": live.turn_id}
+    if live.dropped:
+        headers["X-Dropped-Params"] = ", ".join(live.dropped)
+    if wants_text():
+        return text(orjson.loads(live.result)["reply"], headers=headers)
+    return Response(live.result, headers=headers, mimetype="application/json")
 
 
 def listed_session(session: Session) -> dict[str, Any]:
@@ -94,7 +100,7 @@ def stored_turn(turn: Turn) -> dict[str, Any]:
     shown: dict[str, Any] = {"created_at": turn.created_at // 1000, "message": message}
     if results:
         shown["tool_results"] = results
-    return shown | turn_object(turn)
+    return shown | turn.as_json()
 
 
 def markdown(session: Session, turns: list[Turn]) -> str:

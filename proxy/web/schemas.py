@@ -95,7 +95,10 @@ class Options(Parameters):
         False,  # noqa: FBT003 - a default, not an argument
         description="leave out what the model would refuse; X-Dropped-Params names it",
     )
-    stream: Literal[False] = False
+    stream: bool = Field(False, description="answer with events as the words come")  # noqa: FBT003
+    on_disconnect: Literal["finish", "cancel"] = Field(
+        "finish", description="what becomes of the turn when the client goes away"
+    )
 
 
 class ChatRequest(Options):

@@ -92,7 +92,9 @@ class Sessions:
         owner = self._owner()
         delisting = session_list.delist(owner, session_id)
         self._store.run_all(sessions.delete(_checked(session_id), owner), *delisting)
-        return Response(status=204)
+        response = Response(status=204)
+        del response.headers["Content-Type"]
+        return response
 
     def undo(self, session_id: str) -> Response:
         """POST /sessions/{id}/undo."""

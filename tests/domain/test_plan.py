@@ -40,7 +40,7 @@ def planned(
     turns: tuple[Turn, ...] = (),
     **settings: str,
 ) -> Plan:
-    return planner(**settings).plan(ANYBODY, request, Opened(session, list(turns), fence=1))
+    return planner(**settings).plan(ANYBODY, request, Opened(session, list(turns), fence=1), None)
 
 
 def test_the_service_s_model_answers_where_none_is_named() -> None:
@@ -86,7 +86,7 @@ def test_a_compatible_upstream_is_told_nothing_of_who_asks() -> None:
 def test_a_key_s_models_are_the_only_ones_it_may_use() -> None:
     bound = Caller("k", "key:k", models=("gpt-8",))
     with pytest.raises(ModelNotAllowed, match="may use gpt-8") as refusal:
-        planner().plan(bound, HELLO, Opened(SESSION, [], fence=1))
+        planner().plan(bound, HELLO, Opened(SESSION, [], fence=1), None)
     assert refusal.value.param == "model"
 
 
@@ -104,7 +104,7 @@ def test_tool_results_go_before_the_message() -> None:
 
 def test_a_turn_that_is_answered_anew_keeps_its_question() -> None:
     opened = Opened(SESSION, [], fence=1, replaced=turn(7))
-    plan = planner().plan(ANYBODY, TurnRequest(anew=True), opened)
+    plan = planner().plan(ANYBODY, TurnRequest(anew=True), opened, None)
     assert plan.payload["messages"][-1] == {"role": "user", "content": "question 7"}
     assert plan.prompt.turns_left_out == 0
 
@@ -121,7 +121,7 @@ def test_a_message_beyond_the_window_is_refused() -> None:
 
 
 def answered(by: Planner, request: TurnRequest = HELLO, usage: Usage | None = None) -> Turn:
-    plan = by.plan(ANYBODY, request, Opened(SESSION, [], fence=1))
+    plan = by.plan(ANYBODY, request, Opened(SESSION, [], fence=1), None)
     return by.turn(
         "t_1",
         plan,
@@ -152,7 +152,7 @@ def test_a_turn_costs_by_the_model_that_was_asked_for() -> None:
 def test_estimates_learn_from_what_is_reported() -> None:
     by = planner()
     answered(by, usage=Usage(60, 5))
-    before, after = planned(), by.plan(ANYBODY, HELLO, Opened(SESSION, [], fence=1))
+    before, after = planned(), by.plan(ANYBODY, HELLO, Opened(SESSION, [], fence=1), None)
     assert after.prompt.tokens == round(before.prompt.tokens * 1.3)
 
 
@@ -161,4 +161,4 @@ def test_nothing_is_learned_from_prompts_with_parts_that_are_not_estimated(field
     by = planner()
     parameters = {"tools": [{"type": "function"}]} if field == "tools" else {field: {"type": "x"}}
     answered(by, TurnRequest("Hello", parameters=parameters), Usage(5_000, 5))
-    assert by.plan(ANYBODY, HELLO, Opened(SESSION, [], fence=1)).prompt == planned().prompt
+    assert by.plan(ANYBODY, HELLO, Opened(SESSION, [], fence=1), None).prompt == planned().prompt

@@ -50,9 +50,9 @@ def new_session(store: Store, *turns: Turn, owner: str = OWNER, **fields: Any) -
     return session_id
 
 
-def begin(store: Store, session_id: str, turn: Turn, unborn_ms: int = 60_000) -> Opened:
+def begin(store: Store, session_id: str, turn: Turn, lease_ms: int = LEASE_MS) -> Opened:
     """Begin a session with a turn that holds it."""
-    return store.run(sessions.begin(session_id, OWNER, FIELDS, turn.id, LEASE_MS, unborn_ms))
+    return store.run(sessions.begin(session_id, OWNER, FIELDS, turn.id, lease_ms))
 
 
 def open_for(

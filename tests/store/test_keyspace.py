@@ -61,7 +61,7 @@ def declared(command: Command[Any]) -> list[str]:
 
 
 def _begun(_: Store) -> Command[Any]:
-    return sessions.begin(new_session_id(), OWNER, FIELDS, new_turn_id(), 1000, 1000)
+    return sessions.begin(new_session_id(), OWNER, FIELDS, new_turn_id(), 1000)
 
 
 def _created(_: Store) -> Command[Any]:
@@ -95,7 +95,7 @@ def _renewed(store: Store) -> Command[Any]:
 
 def _released(store: Store) -> Command[Any]:
     session_id, turn_id = new_session_id(), new_turn_id()
-    store.run(sessions.begin(session_id, OWNER, FIELDS, turn_id, 1000, 1000))
+    store.run(sessions.begin(session_id, OWNER, FIELDS, turn_id, 1000))
     return sessions.release(session_id, turn_id)
 
 

@@ -113,7 +113,7 @@ class Client:
         return requests.request(
             method,
             self.url + path,
-            headers={**self.headers, **(headers or {})},
+            headers={"Connection": "close", **self.headers, **(headers or {})},
             timeout=more.pop("timeout", 60),
             **more,
         )

@@ -34,11 +34,10 @@ SLOW_DOWN = (429, "upstream_rate_limited")
 
 @dataclass(frozen=True)
 class Failure:
-    """How ChatGPT fails, what the caller is told, and what is known of the costs.
+    """How ChatGPT fails, what the caller is told, and how often it is asked.
 
     Attributes:
         calls: how often ChatGPT is asked.
-        charged: whether it may have worked, so that the request counts.
     """
 
     what: str
@@ -46,7 +45,6 @@ class Failure:
     told: tuple[int, str]
     param: str | None = None
     calls: int = 1
-    charged: bool = False
     headers: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -55,7 +53,7 @@ class Failure:
 
 def scripted(what: str, body: str) -> Failure:
     """An answer with status 200 and this body, which is none."""
-    return Failure(what, {"body": body}, FAILED, charged=True)
+    return Failure(what, {"body": body}, FAILED)
 
 
 FAILURES = [
@@ -136,24 +134,23 @@ FAILURES = [
         '{"model": "m", "choices": [{"finish_reason": "stop", "message": {"content": "Hi"}}],'
         ' "usage": {"prompt_tokens": 1e300, "completion_tokens": 1}}',
     ),
-    Failure("its JSON is malformed", {"fault": "malformed_json"}, FAILED, charged=True),
-    Failure("its text is not UTF-8", {"fault": "invalid_utf8"}, FAILED, charged=True),
-    Failure("its body is cut", {"fault": "cut_body"}, FAILED, charged=True),
-    Failure("its body is short", {"fault": "wrong_content_length"}, FAILED, charged=True),
+    Failure("its JSON is malformed", {"fault": "malformed_json"}, FAILED),
+    Failure("its text is not UTF-8", {"fault": "invalid_utf8"}, FAILED),
+    Failure("its body is cut", {"fault": "cut_body"}, FAILED),
+    Failure("its body is short", {"fault": "wrong_content_length"}, FAILED),
     Failure(
         "its body is longer than said",
         {"fault": "wrong_content_length", "after": 30},
         FAILED,
-        charged=True,
     ),
-    Failure("it sends a bomb", {"fault": "gzip_bomb"}, FAILED, charged=True),
-    Failure("it never stops", {"fault": "enormous_line", "size": 10**7}, FAILED, charged=True),
-    Failure("it hangs up", {"fault": "no_status_line"}, FAILED, calls=2, charged=True),
-    Failure("it speaks no HTTP", {"fault": "raw", "raw": "Hm?\r\n\r\n"}, FAILED, None, 2, True),
-    Failure("it is silent", {"fault": "silence"}, LATE, charged=True),
-    Failure("it thinks too long", {"delay_s": 20}, LATE, charged=True),
-    Failure("it drips", {"fault": "drip", "chunks_per_s": 20}, LATE, charged=True),
-    Failure("its own way is slow", {"status": 504}, LATE, charged=True),
+    Failure("it sends a bomb", {"fault": "gzip_bomb"}, FAILED),
+    Failure("it never stops", {"fault": "enormous_line", "size": 10**7}, FAILED),
+    Failure("it hangs up", {"fault": "no_status_line"}, FAILED, calls=2),
+    Failure("it speaks no HTTP", {"fault": "raw", "raw": "Hm?\r\n\r\n"}, FAILED, calls=2),
+    Failure("it is silent", {"fault": "silence"}, LATE),
+    Failure("it thinks too long", {"delay_s": 20}, LATE),
+    Failure("it drips", {"fault": "drip", "chunks_per_s": 20}, LATE),
+    Failure("its own way is slow", {"status": 504}, LATE),
 ]
 
 
@@ -218,9 +215,8 @@ def test_a_session_goes_on_after_a_failure(outcome: Outcome) -> None:
     assert outcome.next.json()["context"]["turns_sent"] == 1
 
 
-def test_a_request_counts_only_where_chatgpt_may_have_worked(outcome: Outcome) -> None:
-    left = outcome.answer.headers["x-ratelimit-remaining-requests"]
-    assert left == ("3" if outcome.failure.charged else "4")
+def test_a_request_counts_that_chatgpt_did_not_answer(outcome: Outcome) -> None:
+    assert outcome.answer.headers["x-ratelimit-remaining-requests"] == "3"
 
 
 def test_failures_are_logged_in_one_line_each_without_what_was_said(

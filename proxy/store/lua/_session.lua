@@ -6,6 +6,9 @@
 --   KEYS[3] lock: the id of the turn that is running, with its lease.
 -- The fence counts openings: a turn whose number is not the newest any more cannot commit.
 
+-- A session that a turn began is gone so many leases after its worker died, if it has no turn yet.
+local UNBORN_LEASES = 3
+
 local META, TURNS, LOCK = KEYS[1], KEYS[2], KEYS[3]
 local FIELDS = { 'title', 'system', 'persona', 'model', 'parameters', 'ttl', 'created', 'updated' }
 

@@ -1,7 +1,10 @@
--- Go on holding a session for a turn that is running.
+-- Go on holding a session for a turn that is running; one that the turn began lives on with it.
 --
 -- ARGV: turn id, lease in milliseconds.
 -- Returns: 1, or 0 when the turn does not hold the session any more. Safe to run twice.
 
 if redis.call('GET', LOCK) ~= ARGV[1] then return 0 end
+if redis.call('HGET', META, 'born_by') == ARGV[1] and redis.call('EXISTS', TURNS) == 0 then
+  redis.call('PEXPIRE', META, UNBORN_LEASES * ARGV[2])
+end
 return redis.call('PEXPIRE', LOCK, ARGV[2])

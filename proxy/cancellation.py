@@ -1,0 +1,55 @@
+"""Stops a producer from outside: an exception thrown into its greenlet, only where it may be."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import gevent
+
+from proxy.errors import ApiError, TurnCancelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Cancellation:
+    """Asked for by anybody, heard by one producer while it waits for ChatGPT."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._listener: gevent.Greenlet | None = None
+
+    def ask(self) -> None:
+        """Stop the producer now, or as soon as it begins to listen."""
+        if self._asked:
+            return
+        self._asked = True
+        if self._listener is not None:
+            self._listener.kill(TurnCancelled(), block=False)
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """What runs in here ends with TurnCancelled when that is asked for.
+
+        The exception arrives one turn of the loop after it was asked for; whoever leaves before
+        waits for it here, so that it never hits what comes after.
+        """
+        if self._asked:
+            raise TurnCancelled
+        self._listener = gevent.getcurrent()
+        try:
+            yield
+            self._await_asked()
+        except TurnCancelled:
+            raise
+        except ApiError:
+            self._await_asked()
+            raise
+        finally:
+            self._listener = None
+
+    def _await_asked(self) -> None:
+        self._listener, listener = None, self._listener
+        if self._asked and listener is not None:
+            gevent.sleep(60)

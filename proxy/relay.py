@@ -1,0 +1,279 @@
+"""OpenAI's own interface, stateless: reserve, ask, pass on as it comes, settle."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import gevent
+import orjson
+
+from proxy.cancellation import Cancellation
+from proxy.domain.conversation import Usage
+from proxy.domain.identifiers import new_turn_id
+from proxy.domain.plan import longest_answer
+from proxy.domain.tokens import estimate_value
+from proxy.errors import ApiError, StoreUnavailable, UpstreamBroken, UpstreamTimeout
+from proxy.store import idempotency, turn_log
+from proxy.store.live import LiveTurn
+from proxy.telemetry import logs
+from proxy.upstream import completion
+from proxy.upstream.assembly import DONE
+from proxy.upstream.tally import choices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.domain.plan import Planner
+    from proxy.domain.request import Caller, Claim, RelayRequest
+    from proxy.limiter import Allowance
+    from proxy.store.connection import Command, Store
+    from proxy.store.keeper import Keeper
+    from proxy.upstream.answer import Answer
+    from proxy.upstream.client import Upstream
+    from proxy.upstream.sse import Event
+    from proxy.upstream.tally import Tally
+
+
+@dataclass(slots=True)
+class _Running:
+    """A request that ChatGPT works on.
+
+    Attributes:
+        id: names its reservation, and its log if it has one.
+        spent: tokens to charge.
+        certain: whether ChatGPT surely worked on it.
+        whole: whether it was answered to the end.
+        answer: what came; gathered for the repeats of an idempotency key alone.
+    """
+
+    id: str
+    prompt: int
+    spent: int
+    certain: bool = False
+    whole: bool = False
+    answer: list[bytes] = field(default_factory=list)
+
+
+class Relay:
+    """Passes requests on to ChatGPT within the limits."""
+
+    def __init__(self, store: Store, keeper: Keeper, upstream: Upstream, planner: Planner) -> None:
+        self._store = store
+        self._keeper = keeper
+        self._upstream = upstream
+        self._planner = planner
+
+    def whole(self, caller: Caller, asked: RelayRequest, allowance: Allowance) -> bytes:
+        """Ask; ChatGPT's answer as it came.
+
+        Raises:
+            ApiError: the caller may not, a limit is reached, or ChatGPT did not answer.
+            AlreadyAsked: the idempotency key was used before for the same request.
+        """
+        with self._reserved(caller, asked, allowance) as running:
+            raw = self._upstream.post(asked.path, self._payload(caller, asked, {}))
+            used = completion.usage_in(raw) or Usage(
+                running.prompt, estimate_value(raw.decode("utf-8", "replace"))
+            )
+            running.spent = used.total_tokens
+            running.certain = running.whole = True
+            running.answer.append(raw)
+            return raw
+
+    def stream(
+        self,
+        caller: Caller,
+        asked: RelayRequest,
+        allowance: Allowance,
+        tally: Tally,
+        cancellation: Cancellation,
+    ) -> Iterator[list[Event]]:
+        """Ask for a stream; ChatGPT's events as they come, without those the caller did not want.
+
+        What was generated is charged however it ends: read to its end, left by the caller (close
+        the iterator), cancelled while ChatGPT is silent, or broken off.
+
+        Raises:
+            ApiError: as in `whole`; after the first event only that the answer broke off.
+        """
+        with ExitStack() as held:
+            running = held.enter_context(self._reserved(caller, asked, allowance))
+            with cancellation.heard():
+                answer = self._open(held, caller, asked)
+            return self._begun(asked, running, answer, tally, cancellation, held)
+
+    def follow(
+        self, caller: Caller, asked: RelayRequest, allowance: Allowance, tally: Tally
+    ) -> LiveTurn:
+        """As `stream`, for a request whose repeats join it: it goes on when its caller leaves.
+
+        Raises:
+            ApiError, AlreadyAsked: as in `whole`.
+        """
+        cancellation = Cancellation()
+        live = LiveTurn(new_turn_id(), caller.owner, "")
+        live.cancel = cancellation.ask
+        try:
+            with ExitStack() as held:
+                running = held.enter_context(self._reserved(caller, asked, allowance, live))
+                self._keeper.follow(live)
+                with cancellation.heard():
+                    answer = self._open(held, caller, asked)
+                events = self._begun(asked, running, answer, tally, cancellation, held)
+        except ApiError as error:
+            live.fail(error)
+            raise
+        gevent.spawn(_produce, live, events)
+        return live
+
+    def models(self) -> bytes:
+        """ChatGPT's list of models, as it came."""
+        return self._upstream.get("/models")
+
+    def _payload(self, caller: Caller, asked: RelayRequest, forced: dict[str, Any]) -> bytes:
+        told = self._planner.identify(caller) if asked.answers else {}
+        return orjson.dumps(told | asked.body | forced)
+
+    def _open(self, held: ExitStack, caller: Caller, asked: RelayRequest) -> Answer:
+        forced: dict[str, Any] = {}
+        if asked.path == "/chat/completions":
+            options = asked.body.get("stream_options")
+            given = options if isinstance(options, dict) else {}
+            forced = {
+                "stream_options": self._upstream.streamed["stream_options"]
+                | given
+                | {"include_usage": True}
+            }
+        payload = self._payload(caller, asked, forced)
+        return held.enter_context(self._upstream.open(asked.path, payload))
+
+    def _begun(self, *parts: Any) -> Iterator[list[Event]]:
+        """The events, begun: a generator that was never begun would end without its `finally`."""
+        events = self._events(*parts)
+        next(events)
+        return events
+
+    def _events(
+        self,
+        asked: RelayRequest,
+        running: _Running,
+        answer: Answer,
+        tally: Tally,
+        cancellation: Cancellation,
+        held: ExitStack,
+    ) -> Iterator[list[Event]]:
+        running.certain = True
+        with held.pop_all():
+            try:
+                yield []
+                for passed in _passed(answer, tally, cancellation):
+                    if asked.claim:
+                        running.answer += [event.data for event in passed]
+                    yield passed
+            finally:
+                used = tally.usage or Usage(running.prompt, tally.estimate())
+                running.spent = used.total_tokens
+            if not tally.whole:
+                raise UpstreamBroken("ChatGPT's answer broke off before its end.")
+            running.whole = True
+
+    def _cost(self, caller: Caller, asked: RelayRequest, allowance: Allowance) -> tuple[int, int]:
+        """Tokens of the prompt, and of as many answers as are asked for."""
+        model = self._planner.model(caller, asked.body["model"])
+        prompt = estimate_value(asked.content)
+        if not asked.answers:
+            return prompt, allowance.answer_tokens(prompt, 0, 0)
+        many = choices(asked.body)
+        longest = longest_answer(asked.body)
+        most = None if longest is None else longest * many
+        expected = self._planner.expected_answer(model) * many
+        return prompt, allowance.answer_tokens(prompt, most, expected)
+
+    @contextmanager
+    def _reserved(
+        self,
+        caller: Caller,
+        asked: RelayRequest,
+        allowance: Allowance,
+        live: LiveTurn | None = None,
+    ) -> Iterator[_Running]:
+        """Take from the limits what the request may cost; afterwards charge what it did."""
+        prompt, answer = self._cost(caller, asked, allowance)
+        running = _Running(live.turn_id if live else new_turn_id(), prompt, prompt)
+        lease = self._keeper.lease_ms
+        beside: list[Command[None]] = []
+        renewals: list[Command[None]] = [allowance.renewal(running.id)]
+        if asked.claim:
+            beside.append(idempotency.claim(asked.claim, running.id, lease))
+            renewals.append(idempotency.renew(asked.claim, running.id, lease))
+        if live:
+            beside.append(turn_log.begin(running.id, caller.owner, "", lease))
+        failure: ApiError | None = None
+        try:
+            with self._keeper.held(running.id, *renewals):
+                allowance.reserve(running.id, prompt + answer, *beside)
+                yield running
+        except ApiError as error:
+            failure = error
+            raise
+        finally:
+            worked = running.certain
+            back = allowance.settle(running.spent) if worked else allowance.after(failure, prompt)
+            self._settle(running, asked.claim, back)
+
+    def _settle(self, running: _Running, claim: Claim | None, commands: list[Command[Any]]) -> None:
+        ended: list[Command[None]] = []
+        if claim and running.whole:
+            ended.append(idempotency.finish(claim, running.id, b"\n".join(running.answer)))
+        elif claim:
+            ended.append(idempotency.drop(claim, running.id))
+        if not commands and not ended:
+            return
+        try:
+            self._store.run_all(*commands, *ended)
+        except StoreUnavailable as error:
+            logs.problem("settle", error, turn=running.id)
+
+
+def _passed(answer: Answer, tally: Tally, cancellation: Cancellation) -> Iterator[list[Event]]:
+    """What the caller gets, as it comes; also what came in one piece with what ends it.
+
+    An answer that breaks off behind its end, where only its usage may be missing, is whole.
+    """
+    batches = answer.events()
+    while True:
+        try:
+            with cancellation.heard():
+                batch = next(batches, None)
+        except (UpstreamBroken, UpstreamTimeout):
+            if tally.whole:
+                return
+            raise
+        if batch is None:
+            return
+        passed: list[Event] = []
+        failure: ApiError | None = None
+        try:
+            passed.extend(filter(tally.passes, batch))
+        except ApiError as error:
+            failure = error
+        if passed:
+            yield passed
+        if failure:
+            raise failure
+
+
+def _produce(live: LiveTurn, events: Iterator[list[Event]]) -> None:
+    """Carry a stream that is followed to its end; whatever happens, an event tells it."""
+    try:
+        for batch in events:
+            for event in batch:
+                live.append("chunk", event.data)
+        live.end("chunk", DONE)
+    except ApiError as error:
+        live.fail(error)
+    except Exception as error:  # noqa: BLE001 - the outermost of this greenlet
+        logs.defect(error, turn=live.turn_id)
+        live.fail(ApiError("Something went wrong here; the turn's id helps to find it."))

@@ -1,0 +1,87 @@
+"""Idempotency keys: the first request with one is answered, its repeats get the same answer.
+
+When Redis is gone every verb raises StoreUnavailable.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from proxy.errors import IdempotencyConflict, ProxyError
+from proxy.store import keyspace
+from proxy.store.connection import Command, script
+
+if TYPE_CHECKING:
+    from proxy.domain.request import Claim
+
+KEPT_MS = 86_400_000
+"""Answers are kept for 24 hours."""
+
+
+@dataclass(slots=True)
+class AlreadyAsked(ProxyError):
+    """The key was used before for the same request.
+
+    Attributes:
+        turn_id: the turn that answers or answered it.
+        answer: its answer; None while the turn runs.
+        alive_us: until when it surely does, by Redis's clock, in microseconds since 1970.
+    """
+
+    turn_id: str
+    answer: bytes | None
+    alive_us: float = math.inf
+
+
+def claim(of: Claim, turn_id: str, lease_ms: int) -> Command[None]:
+    """Claim a key for a turn. The command raises AlreadyAsked or IdempotencyConflict."""
+
+    def parse(reply: list[Any]) -> None:
+        status = reply[0]
+        if status == b"conflict":
+            raise IdempotencyConflict(
+                "This Idempotency-Key was used for another request: use a new one.",
+                param="Idempotency-Key",
+            )
+        if status != b"claimed":
+            answer = reply[2] if status == b"done" else None
+            raise AlreadyAsked(reply[1].decode(), answer)
+
+    return script("claim", (_key(of),), (of.fingerprint, turn_id, lease_ms), parse)
+
+
+def renew(of: Claim, turn_id: str, lease_ms: int) -> Command[None]:
+    """Hold a claim for another lease."""
+    return script("claim_renew", (_key(of),), (turn_id, lease_ms), lambda _: None)
+
+
+def finish(of: Claim, turn_id: str, answer: bytes) -> Command[None]:
+    """Keep the answer for the key's repeats."""
+    return script("claim_end", (_key(of),), (turn_id, answer, KEPT_MS), lambda _: None)
+
+
+def drop(of: Claim, turn_id: str) -> Command[None]:
+    """Free the key of a turn that came to nothing; an answer that is there already stays."""
+    return script("claim_end", (_key(of),), (turn_id, "", KEPT_MS), lambda _: None)
+
+
+def forget(of: Claim) -> Command[None]:
+    """Free a key whose answer was not stored after all."""
+    return Command(("DEL", _key(of)), lambda _: None)
+
+
+def look(of: Claim) -> Command[AlreadyAsked | None]:
+    """What became of the turn that has the key; None when nobody has it any more."""
+
+    def parse(reply: list[Any]) -> AlreadyAsked | None:
+        turn_id, answer, alive_ms = reply
+        return AlreadyAsked(turn_id.decode(), answer, float(alive_ms) * 1000) if turn_id else None
+
+    return Command(("HMGET", _key(of), "turn", "answer", "alive"), parse)
+
+
+def _key(of: Claim) -> str:
+    return keyspace.claim(of.owner, hashlib.sha256(of.key.encode()).hexdigest())

@@ -1,0 +1,108 @@
+"""A turn that streams in this worker: its events in memory, from its producer to its readers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from gevent.event import Event
+
+from proxy.store.turn_log import frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proxy.errors import ApiError
+
+KEPT_BYTES = 131_072
+"""Flushed events that stay in memory for readers; who is further behind reads the log in Redis."""
+
+
+class LiveTurn:
+    """The events of one turn; those that are flushed and old are in Redis alone.
+
+    Attributes:
+        turn_id: whose events.
+        owner: who may read them.
+        session_id: the turn's session.
+        last: the number of the newest event; they count from 1.
+        ended: whether the newest event is the last.
+        flushed: the number of the newest event that is in Redis.
+        result: the last event's JSON.
+        failure: why the turn failed, if it did.
+        cancel: stops the turn; set by its producer.
+        dropped: the parameters that were left out.
+    """
+
+    def __init__(self, turn_id: str, owner: str, session_id: str) -> None:
+        self.turn_id = turn_id
+        self.owner = owner
+        self.session_id = session_id
+        self.last = 0
+        self.flushed = 0
+        self.ended = False
+        self.result = b""
+        self.failure: ApiError | None = None
+        self.dropped: tuple[str, ...] = ()
+        self.cancel: Callable[[], None] = lambda: None
+        self._frames: list[bytes] = []
+        self._bytes = 0
+        self._waiters: set[Event] = set()
+
+    def end(self, kind: str, data: bytes) -> None:
+        """Add the last event."""
+        self.ended = True
+        self.result = data
+        self.append(kind, data)
+
+    def fail(self, error: ApiError) -> None:
+        """End with an `error` event."""
+        self.failure = error
+        self.end("error", orjson.dumps(error.body()))
+
+    def append(self, kind: str, data: bytes) -> None:
+        """Add an event and wake the readers."""
+        self.last += 1
+        added = frame(self.last, kind, data)
+        self._frames.append(added)
+        self._bytes += len(added)
+        for waiter in self._waiters:
+            waiter.set()
+
+    def after(self, number: int) -> list[bytes] | None:
+        """The events after this one; None when some of them are not in memory any more."""
+        first = self.last - len(self._frames) + 1
+        if number + 1 < first:
+            return None
+        return self._frames[number + 1 - first :]
+
+    def wait(self, number: int, seconds: float) -> bool:
+        """Wait for an event after this one; False when none came in time."""
+        if self.last > number or self.ended:
+            return True
+        waiter = Event()
+        self._waiters.add(waiter)
+        try:
+            return bool(waiter.wait(seconds))
+        finally:
+            self._waiters.discard(waiter)
+
+    def unflushed(self) -> bytes:
+        """The events that are not in Redis yet."""
+        return b"".join(self.after(self.flushed) or ())
+
+    @property
+    def unflushed_events(self) -> int:
+        """How many events are not in Redis yet."""
+        return self.last - self.flushed
+
+    def note_flushed(self, number: int) -> None:
+        """Events up to this one are in Redis; drop from memory what is too much."""
+        self.flushed = number
+        first = self.last - len(self._frames) + 1
+        drop = 0
+        while self._bytes > KEPT_BYTES and first + drop <= number:
+            self._bytes -= len(self._frames[drop])
+            drop += 1
+        if drop:
+            del self._frames[:drop]

@@ -1,0 +1,95 @@
+"""An answer of ChatGPT's that has begun: read whole or as it comes, bounded in bytes and time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import gevent
+import requests
+import urllib3
+
+from proxy.errors import UpstreamBroken, UpstreamTimeout
+from proxy.telemetry import logs
+from proxy.upstream import failures, sse
+from proxy.upstream.assembly import DONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""What requests and urllib3 raise when a connection cannot be made, breaks or is too slow."""
+_CHUNK = 65_536
+_END_S = 0.5
+_MOST_EVENT_BYTES = 1_048_576
+
+
+class Answer:
+    """Status and headers, and a body that is yet to be read; a context manager that closes it."""
+
+    def __init__(self, response: requests.Response, deadline: float, most_bytes: int) -> None:
+        """Nothing of the body was read yet.
+
+        Args:
+            response: what requests' adapter gave.
+            deadline: when the body must be whole, by the monotonic clock.
+            most_bytes: the largest body that is taken.
+        """
+        self.status = response.status_code
+        self.headers: Any = response.headers
+        self._response = response
+        self._deadline = deadline
+        self._left = most_bytes
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it; a body that was read to its end leaves the connection for the next request."""
+        self._response.close()
+
+    def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            UpstreamTimeout, UpstreamBroken: it did not come in time, or not whole, or is too large.
+        """
+        return b"".join(self._chunks())
+
+    def events(self) -> Iterator[list[sse.Event]]:
+        """The events of a streamed body, as many at a time as arrive together, until ``[DONE]``.
+
+        Raises:
+            UpstreamTimeout, UpstreamBroken: as in `body`.
+        """
+        parser = sse.Parser(_MOST_EVENT_BYTES)
+        for chunk in self._chunks():
+            events = parser.feed(chunk)
+            if events:
+                yield events
+                if events[-1].data == DONE:
+                    self._finish()
+                    return
+
+    def _finish(self) -> None:
+        """Read the body's end, so that the connection can be used again; but hardly wait for it."""
+        with gevent.Timeout(_END_S, exception=False):
+            for _ in self._chunks():
+                pass
+
+    def _chunks(self) -> Iterator[bytes]:
+        raw: Any = self._response.raw
+        try:
+            while chunk := raw.read1(_CHUNK, decode_content=False):
+                self._left -= len(chunk)
+                if self._left < 0:
+                    raise UpstreamBroken("ChatGPT's answer is larger than the service takes.")
+                yield chunk
+                if time.monotonic() > self._deadline:
+                    raise UpstreamTimeout("ChatGPT did not finish its answer in time.")
+        except FAILED as error:
+            logs.problem("upstream", error)
+            raise failures.from_exception(error) from None

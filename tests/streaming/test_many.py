@@ -1,0 +1,48 @@
+"""Thousands of open streams on one worker."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import psutil
+
+from bench.load import Load
+from tests.support.service import Service
+
+if TYPE_CHECKING:
+    from proxy.embedded import EmbeddedRedis
+
+STREAMS = 2_000
+DONE = b'"turns_left_out":0}}\n\n\r\n0\r\n\r\n'
+"""How a stream ends that ended well: with its reply, not with an error."""
+SECONDS = 10
+BODY = b'{"message": "Hello", "stream": true}'
+REQUEST = (
+    b"POST /chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+)
+
+
+def test_two_thousand_streams_come_in_time_and_take_little_memory(
+    redis_server: EmbeddedRedis,
+) -> None:
+    settings = {"PROXY_AUTH": "open", "PROXY_KEY_RPM": "0", "PROXY_KEY_TPM": "0"}
+    with (
+        closing(Load(interval=1)) as load,
+        Service(redis_server.url, load.url("service"), **settings) as service,
+    ):
+        worker = psutil.Process(service.workers[0])
+        before = worker.memory_info().rss
+        for number in range(STREAMS):
+            load.ask(service.port, REQUEST)
+            if number % 10 == 9:
+                load.run_for(0.02)
+        load.run(lambda: all(listener.pieces > 2 for listener in load.listeners))
+        load.run_for(SECONDS)
+        taken = (worker.memory_info().rss - before) / STREAMS
+        load.talking = False
+        load.run(lambda: all(listener.ended for listener in load.listeners))
+        assert {one.data[-len(DONE) :] for one in load.listeners} == {DONE}
+        assert max(listener.gap for listener in load.listeners) <= 1 + 2
+        assert taken <= 80 * 1024, f"{taken / 1024:.0f} KB a stream"

@@ -1,0 +1,92 @@
+"""The worker that streams is killed: readers are told, sessions are free, nothing is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proxy.store.connection import Command
+from tests.streaming.listening import Heard, code, resume, stream, turns
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.store.connection import Store
+    from tests.conftest import NewKey, StartService
+    from tests.streaming.listening import Stream
+    from tests.support.service import Client
+    from tests.support.simulator import Control
+
+STREAMS = 50
+LEASE_S = 2
+SETTINGS = {"PROXY_TURN_LEASE": str(LEASE_S), "PROXY_GRACEFUL_TIMEOUT": "1"}
+
+
+class Killed:
+    """What was seen of 50 streams whose worker was killed, from a worker that lives."""
+
+    def __init__(self, streams: list[Stream], caller: Client, worker: int) -> None:
+        self.caller = caller
+        self.sessions = [one.session_id for one in streams]
+        with ThreadPoolExecutor(STREAMS) as threads:
+            readers = [resume(caller, one.turn_id) for one in streams]
+            heard = [threads.submit(list, reader) for reader in readers]
+            os.kill(worker, signal.SIGKILL)
+            self.at = time.monotonic()
+            self.heard: list[list[Heard]] = [each.result(60) for each in heard]
+
+
+@pytest.fixture
+def killed(start_service: StartService, chatgpt: Control, new_key: NewKey) -> Iterator[Killed]:
+    chatgpt.defaults(total_chars=100_000, chunk_size=10, chunks_per_s=5)
+    key = new_key()
+    producing, living = start_service(**SETTINGS), start_service(**SETTINGS)
+    streams = [stream(producing.client(key), f"Hello {number}") for number in range(STREAMS)]
+    for one in streams:
+        one.until("delta")
+    yield Killed(streams, living.client(key), producing.workers[0])
+    for one in streams:
+        one.response.close()
+    chatgpt.reset()
+
+
+def reservations(store: Store) -> list[bytes]:
+    return store.run(Command(("KEYS", "*:reservation:*"), list))
+
+
+def test_its_readers_are_told_and_its_sessions_are_free(
+    killed: Killed, chatgpt: Control, store: Store
+) -> None:
+    assert {code(events[-1]) for events in killed.heard} == {"turn_interrupted"}
+    assert max(events[-1].at for events in killed.heard) - killed.at <= LEASE_S + 2
+    assert all([event.id for event in e] == sorted({event.id for event in e}) for e in killed.heard)
+    chatgpt.reset()
+    for session in killed.sessions:
+        assert turns(killed.caller, session) == [] if exists(killed, session) else True
+    wait_until(lambda: not reservations(store), "the reservations to be gone")
+
+
+def exists(killed: Killed, session: str) -> bool:
+    """Whether a session is there still; one that never got its first turn goes with its turn."""
+    return killed.caller.get(f"/sessions/{session}").ok
+
+
+def test_a_session_with_turns_goes_on(
+    start_service: StartService, chatgpt: Control, new_key: NewKey
+) -> None:
+    key = new_key()
+    producing, living = start_service(**SETTINGS), start_service(**SETTINGS)
+    session = producing.client(key).chat("First").json()["session_id"]
+    chatgpt.queue(total_chars=100_000, chunk_size=10, chunks_per_s=5)
+    with stream(producing.client(key), "Second", session_id=session) as events:
+        events.until("delta")
+        producing.kill_worker(producing.workers[0])
+    caller = living.client(key)
+    wait_until(lambda: caller.chat("Third", session_id=session).ok, "the session to be free")
+    assert [turn["message"] for turn in turns(caller, session)] == ["First", "Third"]
