@@ -39,11 +39,9 @@ def left(caller: Client) -> int:
     return int(caller.post("/chat", json={}).headers["x-ratelimit-remaining-requests"])
 
 
-@pytest.mark.parametrize(
-    ("lost", "stored", "charged"), [(OPEN, 1, 1), (RESERVE, 1, 1), (COMMIT, 2, 2)]
-)
-def test_a_turn_is_there_once_or_not_at_all_and_so_is_its_charge(
-    way: FaultProxy, caller: Client, lost: int, stored: int, charged: int
+@pytest.mark.parametrize("lost", [OPEN, RESERVE], ids=["open", "reserve"])
+def test_a_turn_that_could_not_begin_is_not_there_and_costs_nothing(
+    way: FaultProxy, caller: Client, lost: int
 ) -> None:
     session_id = caller.chat("first").json()["session_id"]
     way.swallow(lost)
@@ -51,8 +49,20 @@ def test_a_turn_is_there_once_or_not_at_all_and_so_is_its_charge(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
     assert "Retry-After" in answer.headers
     turns = caller.get(f"/sessions/{session_id}").json()["turns"]
-    assert (len(turns), left(caller)) == (stored, 10 - charged)
+    assert (len(turns), left(caller)) == (1, 10 - 1)
     wait_until(lambda: caller.chat("third", session_id=session_id).ok, "the session to be free")
+
+
+def test_a_turn_that_was_answered_is_stored_once_and_charged_once(
+    way: FaultProxy, caller: Client
+) -> None:
+    session_id = caller.chat("first").json()["session_id"]
+    way.swallow(COMMIT)
+    answer = caller.chat("second", session_id=session_id)
+    assert answer.ok
+    turns = caller.get(f"/sessions/{session_id}").json()["turns"]
+    assert [turn["message"] for turn in turns] == ["first", "second"]
+    assert left(caller) == 10 - 2
 
 
 def test_chatgpt_is_not_asked_when_redis_is_gone(

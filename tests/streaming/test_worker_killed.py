@@ -34,6 +34,7 @@ class Killed:
     def __init__(self, streams: list[Stream], caller: Client, worker: int) -> None:
         self.caller = caller
         self.sessions = [one.session_id for one in streams]
+        self.turns = {one.turn_id for one in streams}
         with ThreadPoolExecutor(STREAMS) as threads:
             readers = [resume(caller, one.turn_id) for one in streams]
             heard = [threads.submit(list, reader) for reader in readers]
@@ -56,25 +57,23 @@ def killed(start_service: StartService, chatgpt: Control, new_key: NewKey) -> It
     chatgpt.reset()
 
 
-def reservations(store: Store) -> list[bytes]:
-    return store.run(Command(("KEYS", "*:reservation:*"), list))
+def reserved(store: Store, killed: Killed) -> list[bytes]:
+    """What the killed turns still hold of their limits."""
+    kept = store.run(Command(("KEYS", "*:reservation:*"), list))
+    return [key for key in kept if key.decode().rpartition(":")[2] in killed.turns]
 
 
-def test_its_readers_are_told_and_its_sessions_are_free(
-    killed: Killed, chatgpt: Control, store: Store
-) -> None:
+def test_its_readers_are_told_in_time_and_in_order(killed: Killed) -> None:
     assert {code(events[-1]) for events in killed.heard} == {"turn_interrupted"}
     assert max(events[-1].at for events in killed.heard) - killed.at <= LEASE_S + 2
-    assert all([event.id for event in e] == sorted({event.id for event in e}) for e in killed.heard)
-    chatgpt.reset()
-    for session in killed.sessions:
-        assert turns(killed.caller, session) == [] if exists(killed, session) else True
-    wait_until(lambda: not reservations(store), "the reservations to be gone")
+    for events in killed.heard:
+        assert [event.id for event in events] == sorted({event.id for event in events})
 
 
-def exists(killed: Killed, session: str) -> bool:
-    """Whether a session is there still; one that never got its first turn goes with its turn."""
-    return killed.caller.get(f"/sessions/{session}").ok
+def test_nothing_of_its_turns_is_left(killed: Killed, store: Store) -> None:
+    answers = [killed.caller.get(f"/sessions/{session}") for session in killed.sessions]
+    assert not [answer for answer in answers if answer.ok and answer.json()["turns"]]
+    wait_until(lambda: not reserved(store, killed), "the reservations to be gone")
 
 
 def test_a_session_with_turns_goes_on(
