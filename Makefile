@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= 2
+WORKERS ?= 4
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --no-emit-options --no-header --no-annotate
 
-.PHONY: help run test lint bench format pins clean
+.PHONY: help run test soak lint bench format pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,14 +17,18 @@ test: .venv/installed-dev ## Run all tests, against real parts that they start t
 	@tests/prerequisites.sh
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
+soak: .venv/installed-dev ## Run the tests that take minutes
+	$(BIN)/python -m pytest -m soak --timeout 900 -s
+
 lint: .venv/installed-dev ## Style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: .venv/installed-dev ## What a relayed stream costs, as a ratio against a bare relay
+bench: .venv/installed-dev ## What a relayed stream costs, against a bare relay; what the limits cost Redis
 	$(BIN)/python -m bench.streams
+	$(BIN)/python -m bench.limits
 
 format: .venv/installed-dev ## Bring the code into shape
 	$(BIN)/ruff check --fix .

@@ -5,13 +5,18 @@ from __future__ import annotations
 import atexit
 from typing import TYPE_CHECKING
 
-from flask import Flask
+from flask import Blueprint, Flask
 
 from proxy.chat import Chat
+from proxy.domain import browser_tokens
 from proxy.domain.catalog import Catalog
 from proxy.domain.personas import Personas
 from proxy.domain.plan import Planner
+from proxy.learning import Learning
 from proxy.limiter import Limiter
+from proxy.operators.keys import Keys
+from proxy.operators.limits import Limits
+from proxy.operators.teams import Teams
 from proxy.relay import Relay
 from proxy.store.connection import Store
 from proxy.store.keeper import Keeper
@@ -19,10 +24,19 @@ from proxy.store.reader import Reader
 from proxy.telemetry import logs
 from proxy.turns import Turns
 from proxy.upstream.client import Upstream
-from proxy.web import auth, chat, errors, health, hooks, openai, openapi, sessions
+from proxy.web import auth, chat, cors, errors, health, hooks, metrics, openai, openapi, sessions
+from proxy.web import tokens as token_views
 from proxy.web import turns as turn_views
+from proxy.web.admin.events import EventViews
+from proxy.web.admin.guard import Guard
+from proxy.web.admin.keys import KeyViews
+from proxy.web.admin.limits import LimitViews
+from proxy.web.admin.teams import TeamViews
+from proxy.web.admin.usage import UsageViews
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from proxy.settings import Settings
 
 
@@ -37,12 +51,16 @@ def create_app(settings: Settings) -> Flask:
     """
     logs.configure(settings)
     personas = Personas(settings.personas)
-    planner = Planner(settings, Catalog(settings.models), personas)
+    catalog = Catalog(settings.models)
+    planner = Planner(settings, catalog, personas)
     store = Store(settings)
-    keeper = Keeper(store, settings)
+    learning = Learning(store, settings, catalog)
+    keeper = Keeper(store, settings, learning.news)
     upstream = Upstream(settings)
-    limiter = Limiter(store, settings)
-    authenticator = auth.Authenticator(store, settings)
+    upstream.told, upstream.refused = learning.told, learning.refused
+    limiter = Limiter(store, settings, learning)
+    signer = browser_tokens.signer(settings)
+    authenticator = auth.Authenticator(store, settings, signer)
     turns = Chat(Turns(settings, store, keeper, planner, personas), keeper, upstream)
     for owned in (store, upstream, keeper):
         atexit.register(owned.close)
@@ -51,6 +69,7 @@ def create_app(settings: Settings) -> Flask:
     app.url_map.merge_slashes = False
     errors.register(app)
     hooks.register(app)
+    cors.Cors(settings).register(app)
     reader = Reader(store, keeper, settings)
     relay = Relay(store, keeper, upstream, planner)
     chats = chat.ChatViews(settings, authenticator, limiter, turns, reader, store)
@@ -62,6 +81,24 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(completions.blueprint())
     views = sessions.Sessions(settings, authenticator, store, planner, personas)
     app.register_blueprint(views.blueprint())
+    app.register_blueprint(token_views.TokenViews(settings, authenticator, signer).blueprint())
     app.register_blueprint(health.blueprint(store))
+    app.register_blueprint(metrics.blueprint(store, catalog))
     app.register_blueprint(openapi.blueprint())
+    for routes in _admin(settings, store, limiter, catalog):
+        app.register_blueprint(routes)
     return app
+
+
+def _admin(
+    settings: Settings, store: Store, limiter: Limiter, catalog: Catalog
+) -> Iterator[Blueprint]:
+    """The admin interface."""
+    guard = Guard(settings)
+    keys, teams = Keys(store, "admin"), Teams(store, "admin")
+    limits = Limits(settings, limiter, catalog, keys, teams)
+    yield KeyViews(settings, guard, keys).blueprint()
+    yield TeamViews(settings, guard, teams).blueprint()
+    yield LimitViews(guard, limits).blueprint()
+    yield EventViews(store, guard).blueprint()
+    yield UsageViews(store, guard).blueprint()

@@ -18,6 +18,7 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._asked = False
+        self._begun = False
         self._listener: gevent.Greenlet | None = None
 
     def ask(self) -> None:
@@ -27,6 +28,15 @@ class Cancellation:
         self._asked = True
         if self._listener is not None:
             self._listener.kill(TurnCancelled(), block=False)
+
+    def leave(self) -> None:
+        """Stop the producer if it still waits for its turn: its caller has gone."""
+        if not self._begun:
+            self.ask()
+
+    def begin(self) -> None:
+        """The waiting is over: whoever leaves from now on does not stop it by that."""
+        self._begun = True
 
     @contextmanager
     def heard(self) -> Iterator[None]:

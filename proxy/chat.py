@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import gevent
+import orjson
 
-from proxy.cancellation import Cancellation
-from proxy.domain.conversation import CANCELLED, INTERRUPTED
+from proxy.domain.conversation import CANCELLED, INTERRUPTED, Usage
 from proxy.domain.tokens import estimate_message
 from proxy.errors import ApiError, TurnCancelled
 from proxy.producer import listen
@@ -17,6 +18,7 @@ from proxy.store.live import LiveTurn
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
+    from proxy.cancellation import Cancellation
     from proxy.domain.request import Caller, TurnRequest
     from proxy.limiter import Allowance
     from proxy.producer import Form
@@ -34,20 +36,30 @@ class Chat:
         self._keeper = keeper
         self._upstream = upstream
 
-    def turn(self, caller: Caller, request: TurnRequest, allowance: Allowance) -> Answered:
+    def turn(
+        self,
+        caller: Caller,
+        request: TurnRequest,
+        allowance: Allowance,
+        cancellation: Cancellation,
+    ) -> Answered:
         """Answer a message in its session, and remember both.
 
         Args:
             caller: who asks; the session must be theirs.
             request: the message and how it is to be answered.
             allowance: the limits it is counted against.
+            cancellation: stops it while it waits for its turn.
 
         Raises:
             ApiError: nothing was stored, and what was taken from the limits is given back, unless
                 ChatGPT was reached and may have charged for it.
         """
-        with self._turns.admitted(caller, request, allowance) as turn:
-            self._reserve(turn)
+        with self._turns.admitted(caller, request, allowance, cancellation) as turn:
+            if not self._reserve(turn):
+                with cancellation.heard():
+                    turn.allowance.wait()
+            cancellation.begin()
             completion = self._upstream.complete(turn.plan.payload)
             return self._turns.commit(
                 turn,
@@ -59,7 +71,12 @@ class Chat:
             )
 
     def stream(
-        self, caller: Caller, request: TurnRequest, allowance: Allowance, form: Form
+        self,
+        caller: Caller,
+        request: TurnRequest,
+        allowance: Allowance,
+        form: Form,
+        cancellation: Cancellation,
     ) -> LiveTurn:
         """Begin to answer a message; its words come as events, and its end is theirs too.
 
@@ -70,22 +87,24 @@ class Chat:
             request: what is asked.
             allowance: the limits.
             form: how the events are told.
+            cancellation: stops it.
 
         Raises:
             ApiError: the turn did not begin.
         """
         with ExitStack() as held:
-            turn = held.enter_context(self._turns.admitted(caller, request, allowance))
+            admitted = self._turns.admitted(caller, request, allowance, cancellation)
+            turn = held.enter_context(admitted)
             session_id = turn.opened.session.id
             begin = turn_log.begin(turn.id, caller.owner, session_id, self._keeper.lease_ms)
-            self._reserve(turn, begin)
+            reserved = self._reserve(turn, begin)
             live = LiveTurn(turn.id, caller.owner, session_id)
             live.dropped = turn.plan.adapted.dropped
             form.start(live, turn.plan.model.name)
-            cancellation = Cancellation()
             live.cancel = cancellation.ask
             self._keeper.follow(live)
-            gevent.spawn(self._produce, turn, live, form, cancellation, held.pop_all())
+            ended = held.pop_all()
+            gevent.spawn(self._produce, turn, live, form, cancellation, ended, reserved=reserved)
         return live
 
     def _produce(
@@ -95,10 +114,15 @@ class Chat:
         form: Form,
         cancellation: Cancellation,
         held: ExitStack,
+        *,
+        reserved: bool,
     ) -> None:
         """Carry a streamed turn to its end; whatever happens, an event tells it."""
         try:
             with held:
+                if not reserved:
+                    _wait(turn, live, cancellation)
+                cancellation.begin()
                 answered = self._listen(turn, live, form, cancellation)
             form.done(live, answered.body)
         except ApiError as error:
@@ -111,14 +135,24 @@ class Chat:
         self, turn: Running, live: LiveTurn, form: Form, cancellation: Cancellation
     ) -> Answered:
         """Pass ChatGPT's words on as they come, then store them; also those of a turn cut off."""
-        written, failure = listen(self._upstream, turn.plan.payload, live, form, cancellation)
+        written, failure = listen(
+            self._upstream,
+            turn.plan.payload,
+            live,
+            form,
+            cancellation,
+            turn.allowance.note_first_word,
+        )
+        turn.allowance.failure = failure
         finish = written.finish_reason or "stop"
         if failure:
             finish = CANCELLED if isinstance(failure, TurnCancelled) else INTERRUPTED
             if not written.started:
                 raise failure
             if turn.opened.replaced:
-                turn.spent += estimate_message(written.message())
+                turn.spent = replace(
+                    turn.spent, completion_tokens=estimate_message(written.message())
+                )
                 turn.certain = True
                 raise failure
         answered = self._turns.commit(
@@ -133,9 +167,22 @@ class Chat:
             raise failure
         return answered
 
-    def _reserve(self, turn: Running, *beside: Command[None]) -> None:
-        """Take the request, its prompt and its answer from every bucket, or from none."""
+    def _reserve(self, turn: Running, *beside: Command[None]) -> bool:
+        """Take the request, its prompt and its answer from every limit; False to wait for it."""
         plan = turn.plan
         answer = turn.allowance.answer_tokens(plan.prompt.tokens, plan.max_tokens, plan.expected)
-        turn.allowance.reserve(turn.id, plan.prompt.tokens + answer, *beside)
-        turn.spent = plan.prompt.tokens
+        turn.spent = Usage(plan.prompt.tokens, estimated=True)
+        expected = Usage(plan.prompt.tokens, answer)
+        wait_s = turn.request.wait_s
+        return turn.allowance.reserve(turn.id, plan.model, expected, *beside, wait_s=wait_s)
+
+
+def _wait(turn: Running, live: LiveTurn, cancellation: Cancellation) -> None:
+    """Wait for the turn's turn; its place is told as `queue` events."""
+
+    def tell(position: int, eta_s: float) -> None:
+        told = {"position": position, "eta_s": round(eta_s, 1)}
+        live.append("queue", orjson.dumps(told))
+
+    with cancellation.heard():
+        turn.allowance.wait(tell)

@@ -6,17 +6,21 @@ ProxyError
     ├── InvalidRequest        400
     │   └── ContextLengthExceeded
     ├── InvalidApiKey         401
+    │   └── InvalidAdminToken
     ├── ModelNotAllowed       403
+    ├── OriginNotAllowed      403
     ├── NotFound              404
     │   ├── SessionNotFound
     │   └── TurnNotFound
     ├── MethodNotAllowed      405
     ├── RequestTimeout        408
     ├── SessionBusy           409
+    ├── Conflict              409
     ├── IdempotencyConflict   409
     ├── RequestTooLarge       413
     ├── UnsupportedMediaType  415
     ├── RateLimitExceeded     429  our bucket
+    ├── InsufficientQuota     429  a budget is spent
     ├── UpstreamRateLimited   429  ChatGPT's
     ├── TurnCancelled         499  in a stream or a replay
     ├── UpstreamRefused       400, 404  ChatGPT's own refusal of the request, in its words
@@ -123,12 +127,34 @@ class InvalidApiKey(ApiError):
         )
 
 
+class InvalidAdminToken(InvalidApiKey):
+    """No admin token, or another: a client key is none."""
+
+    def __init__(self) -> None:
+        ApiError.__init__(
+            self,
+            "The admin token is needed: send 'Authorization: Bearer ...' with what "
+            "PROXY_ADMIN_TOKEN holds.",
+        )
+
+
 class ModelNotAllowed(ApiError):
     """This client key may not use this model."""
 
     status = HTTPStatus.FORBIDDEN
     type = "permission_error"
     code = "model_not_allowed"
+
+
+class OriginNotAllowed(ApiError):
+    """The browser token is for the pages of another origin."""
+
+    status = HTTPStatus.FORBIDDEN
+    type = "permission_error"
+    code = "origin_not_allowed"
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"This token is for pages of {origin} alone.", param="Origin")
 
 
 class NotFound(ApiError):
@@ -183,6 +209,15 @@ class SessionBusy(ApiError):
     code = "session_busy"
 
 
+class Conflict(ApiError):
+    """What is asked for does not go with what is there; the message says what stands against it."""
+
+    status = HTTPStatus.CONFLICT
+    type = "conflict_error"
+    code = "conflict"
+    should_retry = False
+
+
 class IdempotencyConflict(ApiError):
     """The Idempotency-Key was used before, for another request."""
 
@@ -217,6 +252,15 @@ class RateLimitExceeded(ApiError):
     def __init__(self, message: str, *, resource: str, retry_after: float) -> None:
         super().__init__(message, retry_after=retry_after)
         self.type = resource
+
+
+class InsufficientQuota(ApiError):
+    """A budget is spent; `retry_after` is when it renews itself."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+    should_retry = False
 
 
 class UpstreamRateLimited(ApiError):

@@ -12,6 +12,8 @@ from proxy.upstream.client import CHAT
 from proxy.upstream.tally import ChatTally
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proxy.cancellation import Cancellation
     from proxy.store.live import LiveTurn
     from proxy.upstream.client import Upstream
@@ -103,6 +105,7 @@ def listen(
     live: LiveTurn,
     form: Form,
     cancellation: Cancellation,
+    heard: Callable[[], None],
 ) -> tuple[Assembly, ApiError | None]:
     """Ask for an answer and tell its words as they come.
 
@@ -112,15 +115,18 @@ def listen(
         live: where the events go.
         form: how they are told.
         cancellation: stops it.
+        heard: is called when words have come.
 
     Answers what was written, and why it was cut off if it was.
     """
     written = Assembly()
     body = orjson.dumps(payload | upstream.streamed)
     try:
-        with cancellation.heard(), upstream.open(CHAT, body) as answer:
+        with cancellation.heard(), upstream.open(CHAT, body, payload["model"]) as answer:
             for events in answer.events():
                 form.words(events, written, live)
+                if written.started:
+                    heard()
     except ApiError as error:
         return written, None if written.whole else error
     if not written.whole:

@@ -25,6 +25,7 @@ from proxy.upstream.tally import choices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from proxy.domain.catalog import Model
     from proxy.domain.plan import Planner
     from proxy.domain.request import Caller, Claim, RelayRequest
     from proxy.limiter import Allowance
@@ -42,7 +43,8 @@ class _Running:
 
     Attributes:
         id: names its reservation, and its log if it has one.
-        spent: tokens to charge.
+        prompt: its tokens, estimated.
+        spent: what to charge.
         certain: whether ChatGPT surely worked on it.
         whole: whether it was answered to the end.
         answer: what came; gathered for the repeats of an idempotency key alone.
@@ -50,7 +52,7 @@ class _Running:
 
     id: str
     prompt: int
-    spent: int
+    spent: Usage
     certain: bool = False
     whole: bool = False
     answer: list[bytes] = field(default_factory=list)
@@ -65,19 +67,25 @@ class Relay:
         self._upstream = upstream
         self._planner = planner
 
-    def whole(self, caller: Caller, asked: RelayRequest, allowance: Allowance) -> bytes:
+    def whole(
+        self,
+        caller: Caller,
+        asked: RelayRequest,
+        allowance: Allowance,
+        cancellation: Cancellation,
+    ) -> bytes:
         """Ask; ChatGPT's answer as it came.
 
         Raises:
             ApiError: the caller may not, a limit is reached, or ChatGPT did not answer.
             AlreadyAsked: the idempotency key was used before for the same request.
         """
-        with self._reserved(caller, asked, allowance) as running:
-            raw = self._upstream.post(asked.path, self._payload(caller, asked, {}))
-            used = completion.usage_in(raw) or Usage(
-                running.prompt, estimate_value(raw.decode("utf-8", "replace"))
+        with self._reserved(caller, asked, allowance, cancellation) as running:
+            payload = self._payload(caller, asked, {})
+            raw = self._upstream.post(asked.path, payload, asked.body["model"])
+            running.spent = completion.usage_in(raw) or Usage(
+                running.prompt, estimate_value(raw.decode("utf-8", "replace")), estimated=True
             )
-            running.spent = used.total_tokens
             running.certain = running.whole = True
             running.answer.append(raw)
             return raw
@@ -99,10 +107,10 @@ class Relay:
             ApiError: as in `whole`; after the first event only that the answer broke off.
         """
         with ExitStack() as held:
-            running = held.enter_context(self._reserved(caller, asked, allowance))
+            running = held.enter_context(self._reserved(caller, asked, allowance, cancellation))
             with cancellation.heard():
                 answer = self._open(held, caller, asked)
-            return self._begun(asked, running, answer, tally, cancellation, held)
+            return self._begun(asked, allowance, running, answer, tally, cancellation, held)
 
     def follow(
         self, caller: Caller, asked: RelayRequest, allowance: Allowance, tally: Tally
@@ -117,11 +125,13 @@ class Relay:
         live.cancel = cancellation.ask
         try:
             with ExitStack() as held:
-                running = held.enter_context(self._reserved(caller, asked, allowance, live))
+                running = held.enter_context(
+                    self._reserved(caller, asked, allowance, cancellation, live)
+                )
                 self._keeper.follow(live)
                 with cancellation.heard():
                     answer = self._open(held, caller, asked)
-                events = self._begun(asked, running, answer, tally, cancellation, held)
+                events = self._begun(asked, allowance, running, answer, tally, cancellation, held)
         except ApiError as error:
             live.fail(error)
             raise
@@ -147,7 +157,7 @@ class Relay:
                 | {"include_usage": True}
             }
         payload = self._payload(caller, asked, forced)
-        return held.enter_context(self._upstream.open(asked.path, payload))
+        return held.enter_context(self._upstream.open(asked.path, payload, asked.body["model"]))
 
     def _begun(self, *parts: Any) -> Iterator[list[Event]]:
         """The events, begun: a generator that was never begun would end without its `finally`."""
@@ -158,6 +168,7 @@ class Relay:
     def _events(
         self,
         asked: RelayRequest,
+        allowance: Allowance,
         running: _Running,
         answer: Answer,
         tally: Tally,
@@ -169,27 +180,29 @@ class Relay:
             try:
                 yield []
                 for passed in _passed(answer, tally, cancellation):
+                    if tally.started:
+                        allowance.note_first_word()
                     if asked.claim:
                         running.answer += [event.data for event in passed]
                     yield passed
             finally:
-                used = tally.usage or Usage(running.prompt, tally.estimate())
-                running.spent = used.total_tokens
+                running.spent = tally.usage or Usage(
+                    running.prompt, tally.estimate(), estimated=True
+                )
             if not tally.whole:
                 raise UpstreamBroken("ChatGPT's answer broke off before its end.")
             running.whole = True
 
-    def _cost(self, caller: Caller, asked: RelayRequest, allowance: Allowance) -> tuple[int, int]:
+    def _expected(self, model: Model, asked: RelayRequest, allowance: Allowance) -> Usage:
         """Tokens of the prompt, and of as many answers as are asked for."""
-        model = self._planner.model(caller, asked.body["model"])
         prompt = estimate_value(asked.content)
         if not asked.answers:
-            return prompt, allowance.answer_tokens(prompt, 0, 0)
+            return Usage(prompt, allowance.answer_tokens(prompt, 0, 0))
         many = choices(asked.body)
         longest = longest_answer(asked.body)
         most = None if longest is None else longest * many
         expected = self._planner.expected_answer(model) * many
-        return prompt, allowance.answer_tokens(prompt, most, expected)
+        return Usage(prompt, allowance.answer_tokens(prompt, most, expected))
 
     @contextmanager
     def _reserved(
@@ -197,11 +210,15 @@ class Relay:
         caller: Caller,
         asked: RelayRequest,
         allowance: Allowance,
+        cancellation: Cancellation,
         live: LiveTurn | None = None,
     ) -> Iterator[_Running]:
         """Take from the limits what the request may cost; afterwards charge what it did."""
-        prompt, answer = self._cost(caller, asked, allowance)
-        running = _Running(live.turn_id if live else new_turn_id(), prompt, prompt)
+        model = self._planner.model(caller, asked.body["model"])
+        expected = self._expected(model, asked, allowance)
+        prompt = Usage(expected.prompt_tokens, estimated=True)
+        turn_id = live.turn_id if live else new_turn_id()
+        running = _Running(turn_id, prompt.prompt_tokens, prompt)
         lease = self._keeper.lease_ms
         beside: list[Command[None]] = []
         renewals: list[Command[None]] = [allowance.renewal(running.id)]
@@ -213,12 +230,15 @@ class Relay:
         failure: ApiError | None = None
         try:
             with self._keeper.held(running.id, *renewals):
-                allowance.reserve(running.id, prompt + answer, *beside)
+                if not allowance.reserve(running.id, model, expected, *beside, wait_s=asked.wait_s):
+                    with cancellation.heard():
+                        allowance.wait()
                 yield running
         except ApiError as error:
             failure = error
             raise
         finally:
+            allowance.failure = failure
             worked = running.certain
             back = allowance.settle(running.spent) if worked else allowance.after(failure, prompt)
             self._settle(running, asked.claim, back)

@@ -31,6 +31,10 @@ TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_check_hostname", "
 """What may stand there too after rediss://."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
+_HOST = r"(?:[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:]+\])"
+_PORT = r"(?::[1-9][0-9]{0,4})?"
+_ORIGIN = re.compile(rf"(?:http://{_HOST}(?!:80$)|https://{_HOST}(?!:443$)){_PORT}")
+
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Limit = Annotated[int, Field(ge=0, le=LARGEST_LIMIT)]
 
@@ -61,6 +65,9 @@ class Settings(BaseModel):
     port: int = Field(8080, ge=0, le=65_535, alias="PROXY_PORT")
     workers: int = Field(default_factory=_cores, ge=1, le=1024, alias="WEB_CONCURRENCY")
     auth: Literal["keys", "open"] = Field("keys", alias="PROXY_AUTH")
+    admin_token: SecretStr | None = Field(None, alias="PROXY_ADMIN_TOKEN")
+    token_secret: SecretStr | None = Field(None, alias="PROXY_TOKEN_SECRET")
+    cors_origins: tuple[str, ...] = Field((), alias="PROXY_CORS_ORIGINS")
 
     # Conversations
     default_model: str = Field("gpt-6-luna", min_length=1, alias="PROXY_DEFAULT_MODEL")
@@ -82,6 +89,12 @@ class Settings(BaseModel):
     key_burst: Limit = Field(0, alias="PROXY_KEY_BURST")
     upstream_rpm: Limit = Field(0, alias="PROXY_UPSTREAM_RPM")
     upstream_tpm: Limit = Field(0, alias="PROXY_UPSTREAM_TPM")
+
+    upstream_cushion: float = Field(0.05, ge=0, le=0.9, alias="PROXY_UPSTREAM_CUSHION")
+    wait_max: float = Field(60, ge=0, le=3600, alias="PROXY_WAIT_MAX")
+    wait_max_per_caller: int = Field(128, ge=0, alias="PROXY_WAIT_MAX_PER_CALLER")
+    wait_max_per_worker: int = Field(1024, ge=0, alias="PROXY_WAIT_MAX_PER_WORKER")
+    usage_retention: int = Field(400 * 86_400, ge=86_400, alias="PROXY_USAGE_RETENTION")
 
     # Patience, in seconds
     upstream_connect_timeout: Seconds = Field(5, alias="PROXY_UPSTREAM_CONNECT_TIMEOUT")
@@ -110,6 +123,35 @@ class Settings(BaseModel):
             raise ValueError("must be one word of printable ASCII, as OpenAI shows it")
         return SecretStr(key)
 
+    @field_validator("admin_token", "token_secret")
+    @classmethod
+    def _secret_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        token = value.get_secret_value() if value else ""
+        one_word = token.isascii() and token.isprintable() and " " not in token
+        if value and (len(token) < 32 or not one_word):
+            raise ValueError("must be one word of at least 32 printable ASCII characters")
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins_are_listed(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value:
+            raise ValueError(
+                "cannot be '*', which lets every page on the web in: name the origins of your own "
+                "pages, such as https://app.example.com"
+            )
+        if not all(map(is_origin, value)):
+            raise ValueError(
+                "must list origins as browsers send them, such as https://app.example.com or "
+                "http://localhost:5173: lower case, no path, no slash at the end, no default port"
+            )
+        return value
+
     @field_validator("openai_base_url")
     @classmethod
     def _base_url_is_plain(cls, value: str) -> str:
@@ -137,6 +179,11 @@ class Settings(BaseModel):
     def simulated(self) -> bool:
         """Whether the key is the one that stands for the simulated ChatGPT of a first run."""
         return self.openai_api_key.get_secret_value() == SIMULATED_KEY
+
+
+def is_origin(text: str) -> bool:
+    """Whether this is an http or https origin, written as browsers send it."""
+    return _ORIGIN.fullmatch(text) is not None and _split(text) is not None
 
 
 def _split(url: str) -> SplitResult | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from proxy.domain.conversation import text_of, title_from
+from proxy.domain.conversation import Usage, text_of, title_from
 from proxy.domain.identifiers import is_session_id, new_session_id, new_turn_id
 from proxy.errors import (
     ApiError,
@@ -23,7 +23,8 @@ from proxy.telemetry import logs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxy.domain.conversation import Message, Opened, Turn, Usage
+    from proxy.cancellation import Cancellation
+    from proxy.domain.conversation import Message, Opened, Turn
     from proxy.domain.personas import Personas
     from proxy.domain.plan import Plan, Planner
     from proxy.domain.request import Caller, Claim, TurnRequest
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 _COMMIT_TRIES = 4
 _COMMIT_PAUSE_S = 0.1
+_BUSY_PAUSE_S = 0.1
 _NOT_OPENED = (SessionNotFound, SessionBusy)
 """After these there is nothing to unlock."""
 
@@ -58,7 +60,7 @@ class Running:
     """A turn that holds its session.
 
     Attributes:
-        spent: tokens to charge if it fails and ChatGPT may have worked on it.
+        spent: what to charge if it fails and ChatGPT may have worked on it.
         certain: whether ChatGPT surely did.
     """
 
@@ -67,7 +69,7 @@ class Running:
     allowance: Allowance
     opened: Opened
     plan: Plan
-    spent: int = 0
+    spent: Usage = field(default_factory=Usage)
     certain: bool = False
 
 
@@ -90,7 +92,11 @@ class Turns:
 
     @contextmanager
     def admitted(
-        self, caller: Caller, request: TurnRequest, allowance: Allowance
+        self,
+        caller: Caller,
+        request: TurnRequest,
+        allowance: Allowance,
+        cancellation: Cancellation,
     ) -> Iterator[Running]:
         """Open the session and fit the prompt; on failure unlock and give everything back."""
         turn_id = new_turn_id()
@@ -104,7 +110,8 @@ class Turns:
             with self._keeper.held(
                 turn_id, *self._renewals(session_id, turn_id, request, allowance)
             ):
-                opened = self._open(caller, request, session_id, turn_id)
+                with cancellation.heard():
+                    opened = self._open_in_time(caller, request, session_id, turn_id)
                 plan = self._planner.plan(caller, request, opened, allowance.most_tokens)
                 turn = Running(turn_id, request, allowance, opened, plan)
                 yield turn
@@ -126,6 +133,19 @@ class Turns:
         yield allowance.renewal(turn_id)
         if request.claim:
             yield idempotency.renew(request.claim, turn_id, self._keeper.lease_ms)
+
+    def _open_in_time(
+        self, caller: Caller, request: TurnRequest, session_id: str, turn_id: str
+    ) -> Opened:
+        """Open the session; one that another turn holds is waited for if the request says so."""
+        deadline = time.monotonic() + request.wait_s
+        while True:
+            try:
+                return self._open(caller, request, session_id, turn_id)
+            except SessionBusy:
+                if time.monotonic() + _BUSY_PAUSE_S > deadline:
+                    raise
+            time.sleep(_BUSY_PAUSE_S)
 
     def _open(self, caller: Caller, request: TurnRequest, session_id: str, turn_id: str) -> Opened:
         """Claim the idempotency key, lock the session, read its newest turns: one round trip."""
@@ -197,7 +217,7 @@ class Turns:
             usage=usage,
             created_at=time.time_ns() // 1_000_000,
         )
-        turn.spent, turn.certain = stored.usage.total_tokens, True
+        turn.spent, turn.certain = stored.usage, True
         session, replaced = turn.opened.session, turn.opened.replaced
         title = session.title or title_from(text_of(stored.question[-1]))
         fields = sessions.changes(_instructions(turn.request))
@@ -258,8 +278,9 @@ def _settlement(
 ) -> list[Command[Any]]:
     """What a turn that failed costs."""
     if turn is not None and turn.certain:
+        allowance.failure = failure
         return [*allowance.settle(turn.spent)]
-    return [*allowance.after(failure, turn.spent if turn else 0)]
+    return [*allowance.after(failure, turn.spent if turn else Usage())]
 
 
 def _instructions(request: TurnRequest) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -11,10 +10,11 @@ import pytest
 from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.simulator.process import SimulatedChatGPT
-from proxy.store import client_keys
 from proxy.store.connection import Store
 from proxy.telemetry import logs
-from tests.support.service import CANARY, Client, Service
+from tests.support.keys import issue
+from tests.support.learned import forget
+from tests.support.service import ADMIN_TOKEN, CANARY, Client, Service
 from tests.support.simulator import Control
 
 if TYPE_CHECKING:
@@ -55,17 +55,19 @@ def simulator() -> Iterator[SimulatedChatGPT]:
 
 
 @pytest.fixture
-def chatgpt(simulator: SimulatedChatGPT) -> Control:
-    """The simulated ChatGPT's controls, all as new."""
+def chatgpt(simulator: SimulatedChatGPT, store: Store) -> Control:
+    """The simulated ChatGPT's controls, all as new; nothing is known of its limits."""
     control = Control(simulator.url)
     control.reset()
+    forget(store)
     return control
 
 
 @pytest.fixture(scope="session")
 def service(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Service]:
     """The service with two workers, for tests that leave it as it is."""
-    with Service(redis_server.url, simulator.url, WEB_CONCURRENCY="2") as running:
+    settings = {"WEB_CONCURRENCY": "2", "PROXY_ADMIN_TOKEN": ADMIN_TOKEN}
+    with Service(redis_server.url, simulator.url, **settings) as running:
         yield running
 
 
@@ -86,15 +88,8 @@ def start_service(
 @pytest.fixture
 def new_key(store: Store) -> NewKey:
     def make(**fields: Any) -> str:
-        secret = client_keys.new_secret()
-        key = client_keys.ClientKey(
-            id=client_keys.new_id(),
-            hash=client_keys.hashed(secret),
-            created_at=int(time.time()),
-            **({"name": "test"} | fields),
-        )
-        store.run_all(*client_keys.create(key))
-        return client_keys.token(key.id, secret)
+        _, token = issue(store, **fields)
+        return token
 
     return make
 
@@ -103,3 +98,9 @@ def new_key(store: Store) -> NewKey:
 def api(service: Service, chatgpt: Control, new_key: NewKey) -> Client:
     """A caller with a key of its own; the simulated ChatGPT is as new."""
     return service.client(new_key())
+
+
+@pytest.fixture
+def admin(service: Service) -> Client:
+    """An operator, with the admin token."""
+    return service.client(ADMIN_TOKEN)

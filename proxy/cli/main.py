@@ -18,6 +18,9 @@ COMMANDS = {
     "ask": "proxy.cli.ask",
     "sessions": "proxy.cli.sessions",
     "keys": "proxy.cli.keys",
+    "teams": "proxy.cli.teams",
+    "limits": "proxy.cli.limits",
+    "usage": "proxy.cli.usage",
     "doctor": "proxy.cli.doctor",
 }
 """A command's name and the module that has it under that name; help lists them in this order."""

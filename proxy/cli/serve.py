@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import socket
 import sys
@@ -86,6 +87,8 @@ def _start_parts(environ: dict[str, str], started: ExitStack) -> _Parts:
     if simulated:
         chatgpt = started.enter_context(SimulatedChatGPT(api_key=SIMULATED_KEY))
         environ |= {"OPENAI_BASE_URL": chatgpt.url, "OPENAI_API_KEY": SIMULATED_KEY}
+        if "PROXY_TOKEN_SECRET" not in names:  # the key is a public word: none is derived from it
+            environ["PROXY_TOKEN_SECRET"] = secrets.token_urlsafe(32)
         if "PROXY_AUTH" not in names and load(environ).host in LOOPBACK:
             environ["PROXY_AUTH"] = "open"
         environ.setdefault("PROXY_GRACEFUL_TIMEOUT", _DEMO_GRACE_S)

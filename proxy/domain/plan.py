@@ -75,7 +75,8 @@ class Planner:
                 or the message can never fit.
         """
         session = opened.session
-        model = self.model(caller, request.model or session.model)
+        named = request.model or session.model or self._settings.default_model
+        model = self.model(caller, named)
         max_tokens, adapted = self._parameters(request, session, model)
         question = _question(request, opened)
         persona = session.persona if request.persona is None else request.persona
@@ -91,7 +92,7 @@ class Planner:
             history_room=_history_room(most_tokens, max_tokens or expected),
             calibration=self._calibration,
         )
-        sent = {"model": model.name, "messages": prompt.messages}
+        sent = {"model": named, "messages": prompt.messages}
         payload = adapted.payload | sent | self.identify(caller, session.id)
         return Plan(model, question, prompt, adapted, payload, max_tokens, expected)
 

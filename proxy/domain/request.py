@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from proxy.domain.conversation import Message
-    from proxy.domain.limits import Bucket
+    from proxy.domain.limits import Bucket, Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +17,27 @@ class Caller:
     Attributes:
         key_id: the client key's id, or ``open`` where no key is asked for.
         owner: whose sessions are the caller's.
-        buckets: the limits that are the caller's own.
+        buckets: the limits of the caller and its team.
         models: the models it may use; empty for all.
+        team: the key's team; empty for none.
+        user: the browser user that the key vouches for; empty for none.
+        rooms: where the caller waits for what it shares, from the innermost to the outermost.
+        weight: its team's, among all teams.
     """
 
     key_id: str
     owner: str
     buckets: tuple[Bucket, ...] = ()
     models: tuple[str, ...] = ()
+    team: str = ""
+    user: str = ""
+    rooms: tuple[Room, ...] = ()
+    weight: int = 1
+
+    @property
+    def flow(self) -> str:
+        """Who competes for what all callers share: the team, or a key that has none."""
+        return f"team:{self.team}" if self.team else f"key:{self.key_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,7 @@ class TurnRequest:
         claim: the idempotency key it came with, if it did.
         completion: a whole chat completion request in OpenAI's form; its messages are the question,
             the rest is sent as it is.
+        wait_s: how long it will wait for its turn in place of being refused.
     """
 
     message: str | None = None
@@ -62,6 +76,7 @@ class TurnRequest:
     anew: bool = False
     claim: Claim | None = None
     completion: dict[str, Any] | None = None
+    wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +88,14 @@ class RelayRequest:
         body: as the caller sent it.
         answers: whether it generates text that counts against the limits.
         claim: the idempotency key it came with, if it did.
+        wait_s: how long it will wait for its turn in place of being refused.
     """
 
     path: str
     body: dict[str, Any]
     answers: bool = True
     claim: Claim | None = None
+    wait_s: float = 0.0
 
     @property
     def content(self) -> list[Any]:

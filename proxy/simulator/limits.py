@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from proxy.simulator.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MINUTE_S = 60.0
 
@@ -16,15 +20,16 @@ class _Bucket:
     """So many a minute, refilled continuously."""
 
     limit: int
+    clock: Callable[[], float]
     level: float = field(init=False)
     updated: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.level = self.limit
-        self.updated = time.monotonic()
+        self.updated = self.clock()
 
     def refill(self) -> None:
-        now = time.monotonic()
+        now = self.clock()
         grown = (now - self.updated) * self.limit / _MINUTE_S
         self.level = min(self.limit, self.level + grown)
         self.updated = now
@@ -45,6 +50,7 @@ class Limits:
         tokens: int | None = 150_000_000,
         *,
         enforce: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin with everything left.
 
@@ -52,10 +58,11 @@ class Limits:
             requests: requests a minute; None leaves their headers out.
             tokens: tokens a minute; None leaves their headers out.
             enforce: refuse what goes beyond.
+            clock: tells the time in seconds.
         """
         self._enforce = enforce
         wanted = {"requests": requests, "tokens": tokens}
-        self._buckets = {name: _Bucket(limit) for name, limit in wanted.items() if limit}
+        self._buckets = {name: _Bucket(limit, clock) for name, limit in wanted.items() if limit}
 
     def spend(self, model: str, tokens: int) -> None:
         """Count one request with so many tokens.

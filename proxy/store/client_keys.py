@@ -8,10 +8,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from proxy.store import keyspace
-from proxy.store.connection import Command
+from proxy.domain.limits import Limits
+from proxy.store import keyspace, limit_fields
+from proxy.store.connection import Command, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PREFIX = "sk-proxy-"
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -22,9 +27,10 @@ class ClientKey:
     """A client key's record.
 
     Attributes:
-        rpm: requests a minute; None for the service's default, 0 for no limit; tpm and burst alike.
-        models: the models it may use; empty for all.
         created_at: seconds since 1970, as are the other times; 0 for never.
+        limits: its own.
+        team: whose limits hold for it too; empty for none.
+        models: the models it may use; empty for all.
         hash: SHA-256 of the secret, in hex.
         former_hash: the one before the last rotation, good until `overlap_until`.
     """
@@ -33,9 +39,8 @@ class ClientKey:
     name: str
     hash: str
     created_at: int
-    rpm: int | None = None
-    tpm: int | None = None
-    burst: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    team: str = ""
     models: tuple[str, ...] = ()
     expires_at: int = 0
     revoked_at: int = 0
@@ -47,7 +52,15 @@ class ClientKey:
         given = hashed(secret).encode()
         current = hmac.compare_digest(given, self.hash.encode())
         former = hmac.compare_digest(given, self.former_hash.encode())
-        valid = not self.revoked_at and (not self.expires_at or now < self.expires_at)
+        return self._is_good(now, current=current, former=former)
+
+    def has_seal(self, seal: str, now: float) -> bool:
+        """Whether the secret whose hash begins with these characters is good now."""
+        current, former = self.hash.startswith(seal), self.former_hash.startswith(seal)
+        return self._is_good(now, current=current, former=former)
+
+    def _is_good(self, now: float, *, current: bool, former: bool) -> bool:
+        valid = self.state(now) == "active"
         return valid and (current or (former and now < self.overlap_until))
 
     def state(self, now: float) -> str:
@@ -93,24 +106,18 @@ def find(key_id: str) -> Command[ClientKey | None]:
 
 def create(key: ClientKey) -> list[Command[None]]:
     """Write a new key's record and enter it into the list of keys."""
-    record = _set(
-        key.id,
-        name=key.name,
-        hash=key.hash,
-        created_at=key.created_at,
-        rpm=_optional(key.rpm),
-        tpm=_optional(key.tpm),
-        burst=_optional(key.burst),
-        models=",".join(key.models),
-        expires_at=key.expires_at,
-        revoked_at=key.revoked_at,
-        former_hash=key.former_hash,
-        overlap_until=key.overlap_until,
-    )
-    return [
-        record,
-        Command(("ZADD", keyspace.client_keys(), key.created_at, key.id), lambda _: None),
-    ]
+    record = _set(key.id, **_record(key))
+    enter = Command(("ZADD", keyspace.client_keys(), "NX", key.created_at, key.id), lambda _: None)
+    return [record, enter]
+
+
+def change(key: ClientKey, fields: Iterable[str]) -> Command[None]:
+    """Write these fields of a key's record as they are in `key`, and no others.
+
+    So a change never undoes what happened to the key since it was read, such as a revocation.
+    """
+    record = _record(key)
+    return _set(key.id, **{name: record[name] for name in fields})
 
 
 def rotate(key: ClientKey, secret: str, overlap_until: int) -> Command[None]:
@@ -121,6 +128,21 @@ def rotate(key: ClientKey, secret: str, overlap_until: int) -> Command[None]:
 def revoke(key_id: str, now: int) -> Command[None]:
     """End a key; every worker sees it within the time it caches keys for."""
     return _set(key_id, revoked_at=now)
+
+
+def _record(key: ClientKey) -> dict[str, str | int]:
+    return {
+        "name": key.name,
+        "hash": key.hash,
+        "created_at": key.created_at,
+        "team": key.team,
+        "models": ",".join(key.models),
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "former_hash": key.former_hash,
+        "overlap_until": key.overlap_until,
+        **limit_fields.written(key.limits),
+    }
 
 
 def _set(key_id: str, **fields: str | int) -> Command[None]:
@@ -138,27 +160,17 @@ def ids() -> Command[list[str]]:
 def _key(key_id: str, reply: list[bytes]) -> ClientKey | None:
     if not reply:
         return None
-    texts = [raw.decode() for raw in reply]
-    record = dict(zip(texts[::2], texts[1::2], strict=True))
+    record = decoded(reply)
     return ClientKey(
         id=key_id,
         name=record["name"],
         hash=record["hash"],
         created_at=int(record["created_at"]),
-        rpm=_number(record["rpm"]),
-        tpm=_number(record["tpm"]),
-        burst=_number(record["burst"]),
+        limits=limit_fields.read(record),
+        team=record.get("team", ""),
         models=tuple(filter(None, record["models"].split(","))),
         expires_at=int(record["expires_at"]),
         revoked_at=int(record["revoked_at"]),
         former_hash=record["former_hash"],
         overlap_until=int(record["overlap_until"]),
     )
-
-
-def _optional(number: int | None) -> str | int:
-    return "" if number is None else number
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text else None

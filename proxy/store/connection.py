@@ -28,31 +28,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Argument = str | bytes | int | float
 
-_PRELUDES = {
-    "_bucket": ("reserve", "settle", "peek"),
-    "_session": (
-        "create",
-        "open",
-        "commit",
-        "release",
-        "renew",
-        "read",
-        "patch",
-        "undo",
-        "delete",
+_SCRIPTS: dict[str, tuple[str, ...]] = {
+    "reserve": ("_limits", "_usage", "_rooms"),
+    "settle": ("_limits", "_usage"),
+    "leave": ("_limits", "_rooms"),
+    **dict.fromkeys(("peek", "hold", "learn"), ("_limits",)),
+    **dict.fromkeys(
+        ("create", "open", "commit", "release", "renew", "read", "patch", "undo", "delete"),
+        ("_session",),
     ),
-    "": (
-        "list",
-        "list_session",
-        "turn_begin",
-        "turn_append",
-        "turn_read",
-        "turn_cancel",
-        "claim",
-        "claim_renew",
-        "claim_end",
-    ),
+    **dict.fromkeys(("list", "list_session"), ()),
+    **dict.fromkeys(("turn_begin", "turn_append", "turn_read", "turn_cancel"), ()),
+    **dict.fromkeys(("claim", "claim_renew", "claim_end"), ()),
 }
+"""The scripts of store/lua, and the files that stand before each."""
 RETRY_AFTER_S = 1.0
 
 
@@ -146,12 +135,10 @@ def _read(connection: Any) -> Any:
 @cache
 def _texts() -> dict[str, str]:
     folder = resources.files("proxy.store") / "lua"
-    texts = {}
-    for prelude, names in _PRELUDES.items():
-        before = (folder / f"{prelude}.lua").read_text("utf-8") if prelude else ""
-        for name in names:
-            texts[name] = before + (folder / f"{name}.lua").read_text("utf-8")
-    return texts
+    return {
+        name: "".join((folder / f"{part}.lua").read_text("utf-8") for part in (*preludes, name))
+        for name, preludes in _SCRIPTS.items()
+    }
 
 
 @cache
@@ -160,6 +147,12 @@ def _digests() -> dict[str, str]:
         name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         for name, text in _texts().items()
     }
+
+
+def decoded(reply: list[bytes]) -> dict[str, str]:
+    """A hash as HGETALL answers it."""
+    texts = [raw.decode() for raw in reply]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def ping() -> Command[bool]:

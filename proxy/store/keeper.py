@@ -20,7 +20,7 @@ from proxy.store import turn_log
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from proxy.settings import Settings
     from proxy.store.connection import Command, Store
@@ -31,12 +31,27 @@ FLUSH_S = 0.1
 CHECK_S = 0.5
 """How often a turn that says nothing asks whether it is cancelled."""
 RENEWALS_A_LEASE = 3
+NEWS_S = 1.0
+"""News that no other round trip has taken along for so long get one of their own."""
 
 
 class Keeper:
     """The turns that run in this worker."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        news: Callable[[float], list[Command[Any]]] = lambda _: [],
+    ) -> None:
+        """Nobody is looked after yet.
+
+        Args:
+            store: where the turns are.
+            settings: for how long leases and logs last.
+            news: hands out what else Redis is to be told, if it has waited so many seconds.
+        """
+        self._news = news
         self.lease_ms = int(settings.turn_lease * 1000)
         self.kept_ms = int(settings.turn_log_ttl * 1000)
         self._store = store
@@ -107,6 +122,7 @@ class Keeper:
             commands += [renewal for renewals in self._held.values() for renewal in renewals]
         self._checked = now if check else self._checked
         self._renewed = now if renew else self._renewed
+        commands += self._news(0.0 if commands else NEWS_S)
         if not commands:
             return
         replies = self._store.run_all(*commands)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from proxy.domain.limits import Bucket
+    from proxy.domain.limits import Bucket, Room
 
 UPSTREAM = "openai"
 """The upstream whose limiter keys share a slot."""
@@ -27,12 +27,33 @@ def session_list(owner: str) -> tuple[str, str, str, str]:
 
 
 def bucket(of: Bucket) -> str:
-    """A token bucket (hash); kept until it would be full, and a minute more."""
+    """A limit (packed string; places in flight: sorted set); until it is as new, and a minute."""
     return f"cp:{{l:{UPSTREAM}}}:bucket:{of.scope}:{of.id}:{of.resource}"
 
 
+def room(of: Room) -> tuple[str, str]:
+    """Who waits (sorted set), and what each was served (hash); a minute after the last one."""
+    prefix = f"cp:{{l:{UPSTREAM}}}:room:{of.scope}:{of.id}:{of.lane}"
+    return f"{prefix}:waiting", f"{prefix}:known"
+
+
+def learned_models() -> str:
+    """The models whose limits ChatGPT told (sorted set by when); a day after the last."""
+    return f"cp:{{l:{UPSTREAM}}}:models"
+
+
+def usage_day(kind: str, name: str, day: str) -> str:
+    """What a key, team, user or model used on a day (hash by metric); the retention setting."""
+    return f"cp:{{l:{UPSTREAM}}}:usage:{kind}:{name}:{day}"
+
+
+def usage_index(kind: str, day: str) -> str:
+    """The keys, teams, users or models that were used on a day (set); likewise."""
+    return f"cp:{{l:{UPSTREAM}}}:usage:{kind}s:{day}"
+
+
 def reservation(reservation_id: str) -> str:
-    """What a request took from its buckets (hash); an hour, or until it is settled."""
+    """What a request took from its limits (packed string); an hour, or until it is settled."""
     return f"cp:{{l:{UPSTREAM}}}:reservation:{reservation_id}"
 
 
@@ -44,6 +65,21 @@ def client_key(key_id: str) -> str:
 def client_keys() -> str:
     """All client keys' ids by time of creation (sorted set): permanent."""
     return "cp:keys"
+
+
+def team(team_id: str) -> str:
+    """A team's record (hash): permanent."""
+    return f"cp:team:{team_id}"
+
+
+def teams() -> str:
+    """All teams' ids by time of creation (sorted set): permanent."""
+    return "cp:teams"
+
+
+def audit() -> str:
+    """Who changed what (stream): the newest ten thousand entries."""
+    return "cp:audit"
 
 
 def turn(turn_id: str) -> tuple[str, str]:

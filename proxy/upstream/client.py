@@ -22,6 +22,8 @@ from proxy.upstream.answer import FAILED, Answer
 from proxy.upstream.retry import Retriable, RetryBudget, pause
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from proxy.settings import Settings
     from proxy.upstream.completion import Completion
 
@@ -34,6 +36,8 @@ class Upstream:
     Attributes:
         streamed: what a streamed chat completion asks for: usage always, and of OpenAI no padding
             against listeners, which its upstreams of the ``compatible`` profile do not know.
+        told: is told the model and the headers of each answer.
+        refused: is told the model and the wait when ChatGPT refuses for its own limits.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -49,6 +53,8 @@ class Upstream:
         options = {"include_usage": True}
         if settings.upstream_profile == "openai":
             options["include_obfuscation"] = False
+        self.told: Callable[[str, Mapping[str, str]], None] = lambda _, __: None
+        self.refused: Callable[[str, float], None] = lambda _, __: None
         self.streamed: dict[str, Any] = {"stream": True, "stream_options": options}
 
     def complete(self, payload: dict[str, Any]) -> Completion:
@@ -57,10 +63,10 @@ class Upstream:
         Raises:
             ApiError: as in `post`; UpstreamBroken also when the answer cannot be understood.
         """
-        return completion.parse(self.post(CHAT, orjson.dumps(payload)))
+        return completion.parse(self.post(CHAT, orjson.dumps(payload), payload["model"]))
 
-    def post(self, path: str, body: bytes) -> bytes:
-        """Send a JSON body; the whole answer.
+    def post(self, path: str, body: bytes, model: str) -> bytes:
+        """Send a JSON body for a model; the whole answer.
 
         Raises:
             UpstreamRefused: ChatGPT finds fault with the request.
@@ -69,44 +75,45 @@ class Upstream:
             UpstreamTimeout: it did not answer in time.
             UpstreamError: it failed, could not be reached, or broke off.
         """
-        return self._whole("POST", path, body)
+        return self._whole("POST", path, body, model)
 
     def get(self, path: str) -> bytes:
         """Ask for a resource; the whole answer. Raises as `post` does."""
-        return self._whole("GET", path, b"")
+        return self._whole("GET", path, b"", "")
 
-    def open(self, path: str, body: bytes) -> Answer:
-        """Send a JSON body; an answer that has begun with status 200 and is to be closed.
+    def open(self, path: str, body: bytes, model: str) -> Answer:
+        """Send a JSON body for a model; an answer of status 200 that has begun and is to be closed.
 
         Raises:
             ApiError: as in `post`; after this only the answer's reading raises.
         """
-        return self._begin("POST", path, body, time.monotonic() + self._stream_total)
+        return self._begin("POST", path, body, model, time.monotonic() + self._stream_total)
 
-    def _whole(self, method: str, path: str, body: bytes) -> bytes:
+    def _whole(self, method: str, path: str, body: bytes, model: str) -> bytes:
         late = UpstreamTimeout("ChatGPT did not finish its answer in time.")
         with gevent.Timeout(self._total, late):
-            answer = self._begin(method, path, body, time.monotonic() + self._total)
+            answer = self._begin(method, path, body, model, time.monotonic() + self._total)
             with answer:
                 return answer.body()
 
-    def _begin(self, method: str, path: str, body: bytes, deadline: float) -> Answer:
+    def _begin(self, method: str, path: str, body: bytes, model: str, deadline: float) -> Answer:
         """An answer with status 200, at the second attempt if the first is worth repeating."""
         self._budget.earn()
         try:
-            return self._attempt(method, path, body, deadline)
+            return self._attempt(method, path, body, model, deadline)
         except Retriable as failed:
             wait = pause(failed.error)
             if wait is None or time.monotonic() + wait > deadline or not self._budget.spend():
                 raise failed.error from None
         gevent.sleep(wait)
         try:
-            return self._attempt(method, path, body, deadline)
+            return self._attempt(method, path, body, model, deadline)
         except Retriable as failed:
             raise failed.error from None
 
-    def _attempt(self, method: str, path: str, body: bytes, deadline: float) -> Answer:
+    def _attempt(self, method: str, path: str, body: bytes, model: str, deadline: float) -> Answer:
         answer = Answer(self._send(method, path, body), deadline, self._most_bytes)
+        self.told(model, answer.headers)
         if answer.status == 200:
             return answer
         with answer:
@@ -117,6 +124,8 @@ class Upstream:
         logs.problem("upstream", error, status=answer.status, upstream_request=named)
         if headers.get("x-should-retry") == "false":
             error.should_retry = False
+        if isinstance(error, UpstreamRateLimited):
+            self.refused(model, error.retry_after or 0)
         if isinstance(error, UpstreamError | UpstreamRateLimited):
             raise Retriable(error)
         raise error

@@ -29,6 +29,10 @@ class Tally(Protocol):
         """What was used, if ChatGPT told it."""
 
     @property
+    def started(self) -> bool:
+        """Whether any words came."""
+
+    @property
     def whole(self) -> bool:
         """Whether the end was seen."""
 
@@ -60,6 +64,11 @@ class ChatTally:
     def usage(self) -> Usage | None:
         """What was used, if ChatGPT told it."""
         return self._written.usage
+
+    @property
+    def started(self) -> bool:
+        """Whether any words came."""
+        return self._written.started or self._others_tokens > 0
 
     @property
     def whole(self) -> bool:
@@ -103,6 +112,11 @@ class ResponsesTally:
         self.usage: Usage | None = None
         self.whole = False
         self._tokens = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether any words came."""
+        return self._tokens > 0
 
     def passes(self, event: Event) -> bool:
         """Count an event; the caller gets it.

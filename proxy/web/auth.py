@@ -1,20 +1,29 @@
-"""Authorization header -> Caller; keys are cached for seconds: a revoked one ends within five."""
+"""Headers -> Caller; keys are cached for seconds: a revoked one ends within five."""
 
 from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from proxy.domain.limits import Bucket, bucket
+from proxy.domain import browser_tokens
+from proxy.domain.limits import Limits, Room
 from proxy.domain.request import Caller
-from proxy.errors import InvalidApiKey
-from proxy.store import client_keys
+from proxy.errors import InvalidApiKey, OriginNotAllowed
+from proxy.limiter import key_limits
+from proxy.store import client_keys, teams
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from werkzeug.datastructures import Headers
+
+    from proxy.domain.browser_tokens import BrowserToken, Signer
     from proxy.settings import Settings
     from proxy.store.client_keys import ClientKey
     from proxy.store.connection import Store
+    from proxy.store.teams import Team
 
 CACHE_S = 3.0
 _MOST_CACHED = 10_000
@@ -23,58 +32,116 @@ _MOST_CACHED = 10_000
 class Authenticator:
     """Tells who calls."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, signer: Signer | None) -> None:
         self._store = store
         self._settings = settings
-        self._cache: dict[bytes, tuple[float, Caller | None]] = {}
-        self._anybody = Caller("open", "open", self._buckets("open", None, None, None))
+        self._signer = signer
+        self._cache: dict[Hashable, tuple[float, Caller | None]] = {}
+        self._anybody = _holder_of("open", "open", key_limits(Limits(), settings))
 
-    def caller(self, authorization: str) -> Caller:
-        """Who sent this Authorization header.
+    def caller(self, headers: Headers) -> Caller:
+        """Who sent these headers: who has a client key, or a user that one vouches for.
 
         Raises:
             InvalidApiKey: a key is needed and this is none, or none that is good now.
+            OriginNotAllowed: it is a browser token, for pages of another origin.
             StoreUnavailable: the key is not cached and Redis cannot be asked.
         """
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip() if scheme.lower() == "bearer" else ""
-        if self._settings.auth == "open" and not token.startswith(client_keys.PREFIX):
-            return self._anybody
-        caller = self._known(token)
-        if caller is None:
+        bearer = _bearer(headers)
+        if not bearer.startswith(browser_tokens.PREFIX):
+            return self._holder(bearer)
+        token = self._signer.read(bearer, time.time()) if self._signer else None
+        if token is None:
             raise InvalidApiKey
-        return caller
+        voucher = self._voucher(token)
+        if token.origin and token.origin != headers.get("Origin"):
+            raise OriginNotAllowed(token.origin)
+        return _user_of(voucher, token)
 
-    def _known(self, token: str) -> Caller | None:
-        parts = client_keys.split(token)
+    def voucher(self, headers: Headers) -> tuple[Caller, str]:
+        """Who sent these headers, and the seal of its secret, to mint a token; no token does.
+
+        Raises:
+            InvalidApiKey, StoreUnavailable: as in `caller`.
+        """
+        bearer = _bearer(headers)
+        if bearer.startswith(browser_tokens.PREFIX):
+            raise InvalidApiKey
+        holder = self._holder(bearer)
+        if holder is self._anybody:
+            return holder, ""
+        _, secret = client_keys.split(bearer) or ("", "")
+        return holder, browser_tokens.seal(client_keys.hashed(secret))
+
+    def _holder(self, bearer: str) -> Caller:
+        """Who has this client key, or anybody where none is asked for."""
+        if self._settings.auth == "open" and not bearer.startswith(client_keys.PREFIX):
+            return self._anybody
+        parts = client_keys.split(bearer)
         if parts is None:
-            return None
-        digest = hashlib.sha256(token.encode()).digest()
-        cached = self._cache.get(digest)
-        if cached is not None and time.monotonic() < cached[0]:
-            return cached[1]
+            raise InvalidApiKey
         key_id, secret = parts
-        key = self._store.run(client_keys.find(key_id))
-        good = key is not None and key.opens_with(secret, time.time())
-        caller = self._caller(key) if key and good else None
-        if len(self._cache) >= _MOST_CACHED:
-            self._cache.clear()
-        self._cache[digest] = (time.monotonic() + CACHE_S, caller)
-        return caller
+        digest = hashlib.sha256(bearer.encode()).digest()
+        return self._known(digest, key_id, lambda key, now: key.opens_with(secret, now))
+
+    def _voucher(self, token: BrowserToken) -> Caller:
+        """The client key that vouches for a user, if the secret it had then is good now."""
+        if token.key_id == self._anybody.key_id:
+            return self._holder("")
+        named = (token.key_id, token.seal)
+        return self._known(named, token.key_id, lambda key, now: key.has_seal(token.seal, now))
+
+    def _known(
+        self, name: Hashable, key_id: str, is_good: Callable[[ClientKey, float], bool]
+    ) -> Caller:
+        cached = self._cache.get(name)
+        if cached is None or time.monotonic() >= cached[0]:
+            key = self._store.run(client_keys.find(key_id))
+            good = key is not None and is_good(key, time.time())
+            cached = time.monotonic() + CACHE_S, self._caller(key) if key and good else None
+            if len(self._cache) >= _MOST_CACHED:
+                self._cache.clear()
+            self._cache[name] = cached
+        if cached[1] is None:
+            raise InvalidApiKey
+        return cached[1]
 
     def _caller(self, key: ClientKey) -> Caller:
-        buckets = self._buckets(key.id, key.rpm, key.tpm, key.burst)
-        return Caller(key.id, f"key:{key.id}", buckets, key.models)
+        team = self._store.run(teams.find(key.team)) if key.team else None
+        limits = key_limits(key.limits, self._settings)
+        caller = _holder_of(key.id, f"key:{key.id}", limits, key.models)
+        return _member_of(team, caller) if team else caller
 
-    def _buckets(
-        self, key_id: str, rpm: int | None, tpm: int | None, burst: int | None
-    ) -> tuple[Bucket, ...]:
-        default = self._settings
-        if burst is None:
-            burst = default.key_burst if rpm is None else 0
-        requests = default.key_rpm if rpm is None else rpm
-        tokens = default.key_tpm if tpm is None else tpm
-        return (
-            *bucket("key", key_id, "requests", requests, burst),
-            *bucket("key", key_id, "tokens", tokens, 0),
-        )
+
+def _bearer(headers: Headers) -> str:
+    scheme, _, bearer = headers.get("Authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""
+
+
+def _holder_of(key_id: str, owner: str, limits: Limits, models: tuple[str, ...] = ()) -> Caller:
+    """Who has a client key; before its limits they are one of those whom it vouches for."""
+    rooms = (Room("key", key_id, "key"),)
+    return Caller(key_id, owner, limits.buckets("key", key_id), models, rooms=rooms)
+
+
+def _member_of(team: Team, caller: Caller) -> Caller:
+    return replace(
+        caller,
+        buckets=(*caller.buckets, *team.limits.buckets("team", team.id)),
+        team=team.id,
+        rooms=(*caller.rooms, Room("team", team.id, caller.key_id)),
+        weight=team.weight,
+    )
+
+
+def _user_of(voucher: Caller, token: BrowserToken) -> Caller:
+    """A user: has sessions of their own, and shares the key's limits with its other users."""
+    key_id, name = voucher.key_id, token.name
+    own = token.limits.buckets("user", f"{key_id}/{name}")
+    return replace(
+        voucher,
+        owner=f"{voucher.owner}:user:{name}",
+        user=f"{key_id}/{token.user}",
+        buckets=(*own, *voucher.buckets),
+        rooms=(Room("key", key_id, f"user:{name}"), *voucher.rooms[1:]),
+    )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Blueprint, Response, g, request
 
+from proxy.cancellation import Cancellation
 from proxy.domain.request import TurnRequest
 from proxy.errors import InvalidRequest
 from proxy.producer import ChatEvents
 from proxy.store.idempotency import AlreadyAsked
 from proxy.store.turn_log import frame
-from proxy.web import body, responses, schemas, streams
+from proxy.web import body, responses, schemas, streams, waiting
 from proxy.web.repeats import REPLAYED, Repeats, claim_of
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class ChatViews:
         raw = body.read(self._settings)
         fields = _from_text(raw) if text else _from_json(raw, self._settings)
         asked = _turn_request(fields, self._settings)
-        return self._answer(caller, fields, replace(asked, claim=claim_of(caller, raw)))
+        wait_s = waiting.asked(self._settings, fields.wait)
+        asked = replace(asked, claim=claim_of(caller, raw), wait_s=wait_s)
+        return self._answer(caller, fields, asked)
 
     def regenerate(self, session_id: str) -> Response:
         """POST /sessions/{id}/regenerate."""
@@ -72,17 +75,14 @@ class ChatViews:
         fields = body.as_json(raw, self._settings, optional=True)
         options = schemas.validate(schemas.Options, fields)
         claim = claim_of(caller, raw)
-        asked = _request(options, session_id=session_id, anew=True, claim=claim)
+        wait_s = waiting.asked(self._settings, options.wait)
+        asked = _request(options, session_id=session_id, anew=True, claim=claim, wait_s=wait_s)
         return self._answer(caller, options, asked)
 
     def _admit(self) -> Caller:
-        caller = self._authenticator.caller(request.headers.get("Authorization", ""))
+        caller = self._authenticator.caller(request.headers)
         g.key_id = caller.key_id
         g.allowance = self._limiter.allowance(caller)
-        if "wait" in request.headers.get("Prefer", ""):
-            raise InvalidRequest(
-                "The header Prefer: wait is not supported: leave it out.", param="Prefer"
-            )
         return caller
 
     def _answer(self, caller: Caller, options: schemas.Options, asked: TurnRequest) -> Response:
@@ -107,12 +107,18 @@ class ChatViews:
         return responses.replayed(answer, REPLAYED) if answer else None
 
     def _fresh(self, caller: Caller, options: schemas.Options, asked: TurnRequest) -> Response:
+        cancellation = Cancellation()
         if not options.stream and options.on_disconnect == "finish":
-            return responses.answered(self._chat.turn(caller, asked, g.allowance))
-        live = self._chat.stream(caller, asked, g.allowance, ChatEvents())
+            with waiting.watched(cancellation, asked.wait_s):
+                answered = self._chat.turn(caller, asked, g.allowance, cancellation)
+            return responses.answered(answered)
+        with waiting.watched(cancellation, asked.wait_s):
+            live = self._chat.stream(caller, asked, g.allowance, ChatEvents(), cancellation)
         watcher = None
         if options.on_disconnect == "cancel":
-            watcher = streams.when_gone(live.cancel)
+            watcher = streams.when_gone(cancellation.ask)
+        elif asked.wait_s:
+            watcher = streams.when_gone(cancellation.leave)
         events = _watched(self._reader.follow_live(live), watcher)
         if options.stream:
             return streams.of_turn(live, events, self._settings.write_timeout)

@@ -16,7 +16,7 @@ from proxy.web import ratelimit
 if TYPE_CHECKING:
     from proxy.limiter import Allowance
 
-_PROBES = {"/livez", "/readyz"}
+_PROBES = {"/livez", "/metrics", "/readyz"}
 """Asked every few seconds by machines; not worth a line each."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,7 +18,7 @@ from proxy.producer import CompletionChunks
 from proxy.store.idempotency import AlreadyAsked
 from proxy.upstream.client import CHAT
 from proxy.upstream.tally import ChatTally, ResponsesTally, choices
-from proxy.web import body, openai_events, responses, schemas, streams
+from proxy.web import body, openai_events, responses, schemas, streams, waiting
 from proxy.web.messages import Conversation
 from proxy.web.repeats import REPLAYED, Repeats, claim_of
 
@@ -76,26 +77,25 @@ class OpenAIViews:
         session_id = request.headers.get("X-Session-ID")
         stream = fields.get("stream") is True
         if session_id:
-            turn = _turn_request(session_id, fields, claim)
+            turn = replace(_turn_request(session_id, fields, claim), wait_s=self._wait_s())
             return self._once(claim, lambda: self._turn(caller, turn, stream=stream), stream=stream)
-        asked = RelayRequest(CHAT, fields, claim=claim)
+        asked = RelayRequest(CHAT, fields, claim=claim, wait_s=self._wait_s())
         if stream:
             return self._once(claim, lambda: self._chunks(caller, asked), stream=stream)
-        whole = lambda: _json(self._relay.whole(caller, asked, g.allowance))  # noqa: E731
-        return self._once(claim, whole, stream=stream)
+        return self._once(claim, lambda: self._whole(caller, asked), stream=stream)
 
     def embeddings(self) -> Response:
         """POST /v1/embeddings."""
         caller, _, fields = self._asked()
-        asked = RelayRequest("/embeddings", fields, answers=False)
-        return _json(self._relay.whole(caller, asked, g.allowance))
+        asked = RelayRequest("/embeddings", fields, answers=False, wait_s=self._wait_s())
+        return self._whole(caller, asked)
 
     def responses(self) -> Response:
         """POST /v1/responses."""
         caller, _, fields = self._asked()
-        asked = RelayRequest("/responses", fields)
+        asked = RelayRequest("/responses", fields, wait_s=self._wait_s())
         if fields.get("stream") is not True:
-            return _json(self._relay.whole(caller, asked, g.allowance))
+            return self._whole(caller, asked)
         return self._relayed(caller, asked, ResponsesTally(), openai_events.named)
 
     def models(self) -> Response:
@@ -119,7 +119,7 @@ class OpenAIViews:
             raise UpstreamBroken("ChatGPT's list of models cannot be understood.") from None
 
     def _caller(self) -> Caller:
-        caller = self._authenticator.caller(request.headers.get("Authorization", ""))
+        caller = self._authenticator.caller(request.headers)
         g.key_id = caller.key_id
         return caller
 
@@ -133,13 +133,23 @@ class OpenAIViews:
             raise InvalidRequest("'model' should name a model.", param="model")
         return caller, raw, fields
 
+    def _wait_s(self) -> float:
+        return waiting.asked(self._settings)
+
+    def _whole(self, caller: Caller, asked: RelayRequest) -> Response:
+        cancellation = Cancellation()
+        with waiting.watched(cancellation, asked.wait_s):
+            return _json(self._relay.whole(caller, asked, g.allowance, cancellation))
+
     def _turn(self, caller: Caller, turn: TurnRequest, *, stream: bool) -> Response:
+        cancellation = Cancellation()
         if not stream:
-            answered = self._chat.turn(caller, turn, g.allowance)
+            with waiting.watched(cancellation, turn.wait_s):
+                answered = self._chat.turn(caller, turn, g.allowance, cancellation)
             headers = {"X-Session-ID": answered.session_id, "X-Turn-ID": answered.turn.id}
             return _json(answered.body, headers)
         form = CompletionChunks(usage=_wants_usage(turn.completion or {}))
-        live = self._chat.stream(caller, turn, g.allowance, form)
+        live = self._chat.stream(caller, turn, g.allowance, form, cancellation)
         return self._followed(live)
 
     def _chunks(self, caller: Caller, asked: RelayRequest) -> Response:

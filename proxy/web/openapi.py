@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from flask import Blueprint, Response
 from pydantic.json_schema import models_json_schema
 
 from proxy import __version__
 from proxy.web import responses, schemas
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from proxy.web.admin import described
+from proxy.web.operation import Operation
 
 _REF = "#/components/schemas/{model}"
-
-
-class Operation(NamedTuple):
-    """A route: what it does, what it takes, what it answers besides errors.
-
-    `answer` is the name of a schema, or a media type where it is not JSON.
-    """
-
-    method: str
-    path: str
-    summary: str
-    body: type[BaseModel] | None = None
-    status: int = 200
-    answer: str | None = None
-    query: tuple[str, ...] = ()
-    open: bool = False
 
 
 OPERATIONS = (
@@ -93,11 +76,15 @@ OPERATIONS = (
         answer="Session",
         query=("format",),
     ),
+    Operation("post", "/tokens", "Mint a browser token", schemas.TokenRequest, 201, answer="Token"),
+    *described.OPERATIONS,
     Operation("get", "/livez", "Whether the process lives", answer="Status", open=True),
     Operation("get", "/readyz", "Whether it can serve", answer="Status", open=True),
+    Operation("get", "/metrics", "Its figures, for Prometheus", answer="text/plain", open=True),
     Operation("get", "/openapi.json", "This document", answer="Document", open=True),
 )
 
+_NEED_A_BODY = {"/chat", "/tokens", *described.NEED_A_BODY}
 _TEXT = {"type": "string"}
 _WHOLE = {"type": "integer"}
 _SESSION = {
@@ -143,6 +130,15 @@ _ANSWERS: dict[str, dict[str, Any]] = {
         "data": {"type": "array", "items": {"type": "object", "properties": _SESSION}},
         "next_cursor": {"type": ["string", "null"]},
     },
+    "Token": {
+        "object": {"const": "token"},
+        "token": _TEXT,
+        "user": _TEXT,
+        "expires_at": _WHOLE,
+        "ttl": _WHOLE,
+        "origin": {"type": ["string", "null"]},
+    },
+    **described.ANSWERS,
     "Status": {"status": _TEXT, "redis": _TEXT},
     "Document": {},
     "OpenAI": {},
@@ -192,7 +188,9 @@ def document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": definitions["$defs"] | answers,
-            "securitySchemes": {"client_key": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                name: {"type": "http", "scheme": "bearer"} for name in ("client_key", "admin_token")
+            },
         },
     }
 
@@ -210,13 +208,13 @@ def _described(operation: Operation) -> dict[str, Any]:
                 "content": _content("Error"),
             },
         },
-        "security": [] if operation.open else [{"client_key": []}],
+        "security": [] if operation.open else [{operation.opened_by: []}],
     }
     if operation.body:
         content = _content(operation.body.__name__)
         if operation.path == "/chat":
             content["text/plain"] = {"schema": _TEXT}
-        described["requestBody"] = {"required": operation.path == "/chat", "content": content}
+        described["requestBody"] = {"required": operation.path in _NEED_A_BODY, "content": content}
     return described
 
 
@@ -224,7 +222,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     query = [{"name": name, "in": "query", "schema": _TEXT} for name in operation.query]
     path = [
         {"name": name, "in": "path", "required": True, "schema": _TEXT}
-        for name in ("session_id", "turn_id", "model")
+        for name in ("session_id", "turn_id", "model", "key_id", "team_id")
         if f"{{{name}}}" in operation.path
     ]
     return [*path, *query]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from proxy.domain.limits import PERIOD_S, binding
+from proxy.domain.limits import NANO, PERIOD_S, binding
 
 if TYPE_CHECKING:
     from proxy.domain.limits import Balance, Resource
@@ -34,7 +34,24 @@ def headers(balances: list[Balance]) -> dict[str, str]:
     if policies:
         rendered["RateLimit-Policy"] = ", ".join(policies)
         rendered["RateLimit"] = ", ".join(states)
+    shadows = [_shadow(balance) for balance in balances if not balance.bucket.enforced]
+    if shadows:
+        rendered["x-ratelimit-shadow"] = ", ".join(shadows)
     return rendered
+
+
+def _shadow(balance: Balance) -> str:
+    """A shadow limit; what is left is below zero where it would have refused."""
+    bucket = balance.bucket
+    unit = NANO if bucket.resource == "usd" else 1
+    left = (balance.remaining - balance.short) / unit
+    quota, full_s = _number(bucket.rate / unit), math.ceil(balance.full_s)
+    return f'"{bucket.scope}-{bucket.resource}";q={quota};r={_number(left)};t={full_s}'
+
+
+def _number(value: float) -> str:
+    """A number as structured fields take it: at most three decimals (RFC 9651, 3.3.2)."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def retry(retry_after: float | None, *, should_retry: bool | None) -> dict[str, str]:

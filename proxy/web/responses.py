@@ -20,6 +20,13 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
     return Response(orjson.dumps(value), status, headers, mimetype="application/json")
 
 
+def nothing() -> Response:
+    """An answer without a body: done."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
+
+
 def text(value: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """A plain text answer that ends with a newline."""
     ended = value if value.endswith("\n") else value + "\n"

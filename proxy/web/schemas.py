@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from proxy.domain.catalog import Effort
 from proxy.domain.parameters import FORWARDED
 from proxy.errors import InvalidRequest
+from proxy.settings import LARGEST_LIMIT, is_origin
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -96,6 +104,9 @@ class Options(Parameters):
         description="leave out what the model would refuse; X-Dropped-Params names it",
     )
     stream: bool = Field(False, description="answer with events as the words come")  # noqa: FBT003
+    wait: Number | None = Field(
+        None, ge=0, le=86_400, description="seconds to wait for its turn in place of a 429"
+    )
     on_disconnect: Literal["finish", "cancel"] = Field(
         "finish", description="what becomes of the turn when the client goes away"
     )
@@ -140,6 +151,47 @@ class ForkRequest(_Body):
         if value is None or (isinstance(value, str | int) and not isinstance(value, bool)):
             return value
         raise PydanticCustomError("turn", "Input should be a turn's id or a whole number of turns")
+
+
+class TokenLimits(_Body):
+    """The user's own limits in the body of POST /tokens; 0 for none."""
+
+    rpm: int = Field(0, ge=0, le=LARGEST_LIMIT, description="requests a minute")
+    tpm: int = Field(0, ge=0, le=LARGEST_LIMIT, description="tokens a minute")
+    burst: int = Field(0, ge=0, le=LARGEST_LIMIT, description="requests at once")
+    max_parallel: int = Field(0, ge=0, le=LARGEST_LIMIT, description="requests in flight")
+
+    @field_validator("burst")
+    @classmethod
+    def _burst_has_a_rate(cls, value: int, others: ValidationInfo) -> int:
+        if value and not others.data.get("rpm"):
+            raise PydanticCustomError("burst", "Input should go with 'rpm', which it belongs to")
+        return value
+
+
+class TokenRequest(_Body):
+    """The body of POST /tokens."""
+
+    user: str = Field(description="whom the key vouches for: 1 to 128 printable characters")
+    ttl: int = Field(3600, ge=1, le=3600, description="seconds")
+    origin: str | None = Field(None, description="the pages that may use it; absent: all")
+    limits: TokenLimits | None = None
+
+    @field_validator("user")
+    @classmethod
+    def _user_is_printable(cls, value: str) -> str:
+        if 1 <= len(value) <= 128 and value.isprintable():
+            return value
+        raise PydanticCustomError("user", "Input should be 1 to 128 printable characters")
+
+    @field_validator("origin")
+    @classmethod
+    def _origin_is_exact(cls, value: str | None) -> str | None:
+        if value is None or is_origin(value):
+            return value
+        raise PydanticCustomError(
+            "origin", "Input should be an origin such as https://app.example.com"
+        )
 
 
 def validate(schema: type[M], value: dict[str, Any]) -> M:

@@ -92,9 +92,7 @@ class Sessions:
         owner = self._owner()
         delisting = session_list.delist(owner, session_id)
         self._store.run_all(sessions.delete(_checked(session_id), owner), *delisting)
-        response = Response(status=204)
-        del response.headers["Content-Type"]
-        return response
+        return responses.nothing()
 
     def undo(self, session_id: str) -> Response:
         """POST /sessions/{id}/undo."""
@@ -122,7 +120,7 @@ class Sessions:
         return _export(session, turns, form)
 
     def _owner(self) -> str:
-        caller = self._authenticator.caller(request.headers.get("Authorization", ""))
+        caller = self._authenticator.caller(request.headers)
         g.key_id = caller.key_id
         return caller.owner
 

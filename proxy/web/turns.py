@@ -61,7 +61,7 @@ class TurnViews:
         return responses.json({"turn_id": turn_id, "status": told}, 202, headers)
 
     def _owner(self) -> str:
-        caller = self._authenticator.caller(request.headers.get("Authorization", ""))
+        caller = self._authenticator.caller(request.headers)
         g.key_id = caller.key_id
         return caller.owner
 

@@ -87,7 +87,9 @@ def test_a_long_wait_is_told_and_not_waited(
     chatgpt.queue(usage={"prompt_tokens": 8, "completion_tokens": 400, "total_tokens": 408})
     done = person(tmp_path, service, new_key(tpm=100)).chat("One", "/new", "Two")
     assert done.returncode == 1
-    assert re.search(r"\[rate_limit_exceeded, retry after [12]\d\d\.\d s, request \S+]\n", done.stderr)
+    assert re.search(
+        r"\[rate_limit_exceeded, retry after [12]\d\d\.\d s, request \S+]\n", done.stderr
+    )
 
 
 def test_what_no_longer_fits_is_told(

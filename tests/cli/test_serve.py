@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tests.support.service import CANARY, ROOT, clean_environment, free_port
+from tests.support.service import CANARY, ROOT, Client, clean_environment, free_port
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -104,6 +104,19 @@ def test_a_second_start_says_in_one_line_that_the_port_is_taken(
         assert second.process.wait(30) == 1
     assert second.told.count("\n") == 1
     assert f"cannot listen on 127.0.0.1:{port}" in second.told
+
+
+def test_its_workers_agree_on_browser_tokens_though_their_key_is_a_public_word(
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    with serving(tmp_path / "log", "--port", str(port), "--workers", "2"):
+        nobody = Client(f"http://127.0.0.1:{port}", None)
+        minted = nobody.post("/tokens", json={"user": "ada"}).json()
+        ada = Client(nobody.url, minted["token"])
+        assert {ada.get("/sessions").status_code for _ in range(20)} == {200}
+    with serving(tmp_path / "log", "--port", str(port), "--workers", "1"):
+        assert ada.get("/sessions").status_code == 401
 
 
 def test_ctrl_c_stops_all_that_it_started(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from proxy.errors import ApiError
 from proxy.settings import load
 from proxy.telemetry import logs
 from proxy.web import schemas
+from proxy.web.admin import schemas as admin
 from tests.docs import pages
 from tests.support.service import CANARY
 
@@ -59,7 +60,18 @@ def _errors(kind: type[ApiError]) -> Iterator[type[ApiError]]:
 
 
 @pytest.mark.parametrize(
-    "body", [schemas.ChatRequest, schemas.SessionSettings, schemas.ForkRequest, schemas.ToolResult]
+    "body",
+    [
+        schemas.ChatRequest,
+        schemas.SessionSettings,
+        schemas.ForkRequest,
+        schemas.ToolResult,
+        schemas.TokenRequest,
+        schemas.TokenLimits,
+        admin.NewKey,
+        admin.NewTeam,
+        admin.Rotation,
+    ],
 )
 def test_every_field_is_named(body: type[BaseModel]) -> None:
     shown = pages.text(PAGE)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
-from proxy.domain.limits import Bucket
 from proxy.store import keyspace
 from tests.docs import pages
 from tests.support.service import ROOT
@@ -30,7 +30,7 @@ def _patterns() -> list[str]:
 
 def _placeholder(parameter: str) -> Any:
     if parameter == "of":
-        return Bucket("SCOPE", "ID", "RESOURCE", rate=1, burst=1)  # type: ignore[arg-type]
+        return SimpleNamespace(scope="SCOPE", id="ID", resource="RESOURCE", lane="LANE")
     return parameter.upper()
 
 

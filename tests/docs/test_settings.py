@@ -41,7 +41,7 @@ def _shown(name: str, default: object) -> str:
         return "one a core"
     if default is PydanticUndefined:
         return "required"
-    return "none" if default is None else f"`{default}`"
+    return "none" if default in (None, ()) else f"`{default}`"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.domain.limits import Balance, Bucket, binding, bucket
+from proxy.domain.limits import Balance, Bucket, Limits, binding
 
 
 def balance(scope: str, resource: str, remaining: int) -> Balance:
@@ -11,12 +11,18 @@ def balance(scope: str, resource: str, remaining: int) -> Balance:
 
 
 def test_a_limit_of_nothing_is_no_bucket() -> None:
-    assert bucket("key", "k", "requests", 0, 50) == []
+    none = Limits(rpm=0, tpm=0, burst=50, max_parallel=0, budget_usd=0)
+    assert none.buckets("key", "k") == Limits().buckets("key", "k") == ()
 
 
 def test_a_bucket_holds_a_minute_s_worth_unless_told_otherwise() -> None:
-    assert bucket("key", "k", "tokens", 90, 0)[0].burst == 90
-    assert bucket("key", "k", "tokens", 90, 5)[0].burst == 5
+    assert [b.burst for b in Limits(rpm=90, tpm=80).buckets("key", "k")] == [90, 80]
+    assert [b.burst for b in Limits(rpm=90, tpm=80, burst=5).buckets("key", "k")] == [5, 80]
+
+
+def test_a_budget_is_counted_in_billionths_for_its_period() -> None:
+    (budget,) = Limits(budget_usd=2.5, budget_period="day").buckets("team", "t")
+    assert (budget.resource, budget.burst, budget.period) == ("usd", 2_500_000_000, "day")
 
 
 def test_the_bucket_that_binds_is_the_one_that_runs_out_first() -> None:

@@ -50,6 +50,11 @@ def test_the_service_s_model_answers_where_none_is_named() -> None:
     assert planned(TurnRequest("Hi", model="gpt-7"), session).payload["model"] == "gpt-7"
 
 
+def test_a_dated_model_is_asked_by_its_date_and_known_without_it() -> None:
+    plan = planned(TurnRequest("Hi", model="gpt-9-2026-05-01"))
+    assert (plan.payload["model"], plan.model.name) == ("gpt-9-2026-05-01", "gpt-9")
+
+
 def test_a_turn_s_own_parameters_win_over_the_session_s() -> None:
     session = Session("s_1", "key:k", parameters={"temperature": 1, "seed": 5})
     payload = planned(TurnRequest("Hi", parameters={"temperature": 0.2}), session).payload

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from proxy.domain.limits import Limits
 from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.simulator.process import SimulatedChatGPT
 from proxy.store import client_keys
 from proxy.store.connection import Command, Store
+from tests.support.learned import forget
 from tests.support.service import CANARY, Service
 from tests.support.simulator import Control
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import requests
-
-    from tests.support.service import Client
 
 PASSWORD = "canary-of-redis-7c3f"
 ECHO = {"message": f"Incorrect API key provided: {CANARY}.", "code": CANARY, "param": CANARY}
@@ -85,7 +85,8 @@ class Run:
         redis_url = _guarded(redis)
         settings = load({"REDIS_URL": redis_url, "OPENAI_API_KEY": CANARY})
         store, control = Store(settings), Control(simulator.url)
-        key = client_keys.ClientKey("canary", "canary", client_keys.hashed(self.secret), 1, 0, 0)
+        hashed = client_keys.hashed(self.secret)
+        key = client_keys.ClientKey("canary", "canary", hashed, 1, Limits(0, 0))
         store.run_all(*client_keys.create(key))
         with Service(
             redis_url,
@@ -94,7 +95,14 @@ class Run:
             PROXY_UPSTREAM_TOTAL_TIMEOUT="1",
             PROXY_LOG_LEVEL="debug",
         ) as service:
-            self._misuse(service.client(client_keys.token(key.id, self.secret)), control)
+            caller = service.client(client_keys.token(key.id, self.secret))
+            for failure in [{}, *UPSTREAM_FAILURES]:
+                control.defaults(**failure)
+                self._hear(caller.chat("Hello"))
+                forget(store)  # a refusal of ChatGPT's would keep the next from it
+            control.reset()
+            for request in BAD_REQUESTS:
+                self._hear(caller.request(**request))
             self._misuse_without_a_key(service)
             self.kept = "\n".join(_dump(store))
             self.arguments = "\n".join(map(_arguments, _family(service.pid)))
@@ -110,14 +118,6 @@ class Run:
     def _hear(self, answer: requests.Response) -> None:
         self.statuses.add(answer.status_code)
         self.told += f"{answer.headers} {answer.text}\n"
-
-    def _misuse(self, caller: Client, control: Control) -> None:
-        for failure in [{}, *UPSTREAM_FAILURES]:
-            control.defaults(**failure)
-            self._hear(caller.chat("Hello"))
-        control.reset()
-        for request in BAD_REQUESTS:
-            self._hear(caller.request(**request))
 
     def _misuse_without_a_key(self, service: Service) -> None:
         for wrong in (None, "sk-proxy-canary-wrong", f"sk-proxy-other-{self.secret}", "x"):

@@ -15,12 +15,12 @@ from collections import Counter
 BODY = b'{"message": "Hello"}'
 
 
-def answer_status(client: socket.socket) -> int:
-    """Read an answer to its end; its status."""
-    answer = b""
-    while b"\r\n\r\n" not in answer:
-        answer += received(client)
-    head, body = answer.split(b"\r\n\r\n", 1)
+def answer(client: socket.socket) -> tuple[int, bytes]:
+    """Read an answer to its end; its status and body."""
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        raw += received(client)
+    head, body = raw.split(b"\r\n\r\n", 1)
     (length,) = (
         int(line.partition(b":")[2])
         for line in head.lower().split(b"\r\n")
@@ -28,7 +28,7 @@ def answer_status(client: socket.socket) -> int:
     )
     while len(body) < length:
         body += received(client)
-    return int(head.split(b" ", 2)[1])
+    return int(head.split(b" ", 2)[1]), body
 
 
 def received(client: socket.socket) -> bytes:
@@ -54,7 +54,8 @@ def main(port: int, key: str, clients: int) -> None:
         with client:
             while not end.is_set():
                 client.sendall(request)
-                counted[answer_status(client)] += 1
+                status, _ = answer(client)
+                counted[status] += 1
         counts.append(counted)
 
     threads = [

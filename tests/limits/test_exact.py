@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from proxy.domain.identifiers import new_turn_id
 from proxy.domain.limits import Bucket
-from proxy.store import client_keys, keyspace
+from proxy.store import client_keys
 from proxy.store.buckets import MICRO, peek, reserve
 from proxy.store.connection import time_us
-from tests.store.samples import hash_of
+from tests.store.samples import kept_of
 from tests.support.service import ROOT
 from tests.support.waiting import wait_until
 
@@ -52,18 +52,18 @@ def test_four_workers_admit_under_load_what_the_bucket_allows_and_not_one_more(
 
     with load(service.port, key) as process:
         assert store.run(reserve(new_turn_id(), [bucket], {"requests": DRAWN})).granted
-        begun = int(hash_of(store, keyspace.bucket(bucket))["t"])
+        begun = kept_of(store, bucket)["t"]
         _say(process, "go\n")
         wait_until(lambda: store.run(time_us()) > begun + SECONDS * MICRO, "the load's time")
         left = store.run(peek([bucket], {})).balances[0].remaining
         counts = json.loads(process.communicate()[0])
 
-    kept = hash_of(store, keyspace.bucket(bucket))
+    kept = kept_of(store, bucket)
     admitted = DRAWN + counts["200"]
-    refilled = (int(kept["t"]) - begun) * A_MINUTE // 60
+    refilled = (kept["t"] - begun) * A_MINUTE // 60
     assert set(counts) == {"200", "429"}
-    assert admitted * MICRO == BURST * MICRO + refilled - int(kept["b"])
-    assert int(kept["b"]) >= 0
+    assert admitted * MICRO == BURST * MICRO + refilled - kept["b"]
+    assert kept["b"] >= 0
     assert left <= 1
     assert chatgpt.stats()["requests"] == counts["200"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import pytest
 
 from proxy.store.connection import Command
 
@@ -29,7 +28,7 @@ ASKS: dict[str, dict[str, Any]] = {
 HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 DONE = b"data: [DONE]\n\n"
 REQUESTS, TOKENS = 100, 1_200
-"""What `thrifty` may take at once; it gains a request a minute and 20 tokens a second."""
+"""What `thrifty` may take at once."""
 
 
 def ask(client: Client, path: str = CHAT, **fields: Any) -> requests.Response:
@@ -79,23 +78,9 @@ def failed(answer: requests.Response) -> tuple[int, str, str | None]:
     return answer.status_code, error["code"], error["param"]
 
 
-def spent(client: Client) -> tuple[int, int]:
-    """Requests and tokens that `thrifty` has taken; a request that is refused tells."""
-    told = client.post(CHAT, json={}).headers
-    return (
-        REQUESTS - int(told["x-ratelimit-remaining-requests"]),
-        TOKENS - int(told["x-ratelimit-remaining-tokens"]),
-    )
-
-
 def reserved(store: Store) -> set[bytes]:
     """What is reserved at the moment, by anybody."""
     return store.run(Command(("KEYS", "cp:*:reservation:*"), set))
-
-
-def about(tokens: int) -> Any:
-    """So many tokens, less those gained back in the seconds that a test takes."""
-    return pytest.approx(tokens - 100, abs=105)
 
 
 def gone_upstream(chatgpt: Control) -> bool:

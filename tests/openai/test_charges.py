@@ -10,9 +10,9 @@ from tests.openai.relaying import (
     ASKS,
     CHAT,
     EMBEDDINGS,
+    REQUESTS,
     RESPONSES,
     TOKENS,
-    about,
     ask,
     data,
     failed,
@@ -20,8 +20,8 @@ from tests.openai.relaying import (
     hear,
     listen,
     reserved,
-    spent,
 )
+from tests.support.usage import about, spent
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -36,34 +36,36 @@ LONG = "word " * 400
 
 
 @pytest.mark.parametrize("path", [CHAT, RESPONSES])
-def test_an_answer_costs_what_chatgpt_reports(thrifty: Client, chatgpt: Control, path: str) -> None:
+def test_an_answer_costs_what_chatgpt_reports(
+    thrifty: Client, chatgpt: Control, store: Store, path: str
+) -> None:
     chatgpt.queue(path=path, usage=USED)
     assert ask(thrifty, path).ok
-    assert spent(thrifty) == (1, about(800))
+    assert spent(store, thrifty) == (1, 800)
 
 
 @pytest.mark.parametrize("path", [CHAT, RESPONSES])
 def test_a_stream_costs_what_chatgpt_reports_also_to_a_caller_who_did_not_ask(
-    thrifty: Client, chatgpt: Control, path: str
+    thrifty: Client, chatgpt: Control, store: Store, path: str
 ) -> None:
     chatgpt.queue(path=path, usage=USED)
     assert listen(thrifty, path).content
-    assert spent(thrifty) == (1, about(800))
+    assert spent(store, thrifty) == (1, 800)
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", [CHAT, RESPONSES])
 def test_usage_that_is_not_reported_is_estimated(
-    thrifty: Client, chatgpt: Control, path: str, stream: bool
+    thrifty: Client, chatgpt: Control, store: Store, path: str, stream: bool
 ) -> None:
     chatgpt.queue(path=path, usage=None, text=LONG)
     assert listen(thrifty, path, stream=stream).content
-    assert 400 < spent(thrifty)[1] < 900
+    assert 400 < spent(store, thrifty)[1] < 900
 
 
-def test_embeddings_cost_their_prompt(thrifty: Client) -> None:
+def test_embeddings_cost_their_prompt(thrifty: Client, store: Store) -> None:
     assert ask(thrifty, EMBEDDINGS, input=[LONG, LONG]).json()["usage"]["total_tokens"] == 1_000
-    assert spent(thrifty) == (1, about(1_000))
+    assert spent(store, thrifty) == (1, 1_000)
 
 
 def test_a_request_that_could_never_pass_is_not_told_to_wait(
@@ -76,31 +78,31 @@ def test_a_request_that_could_never_pass_is_not_told_to_wait(
     assert chatgpt.stats()["requests"] == 0
 
 
-def test_a_text_in_tokens_is_as_long_as_it_says(thrifty: Client) -> None:
+def test_a_text_in_tokens_is_as_long_as_it_says(thrifty: Client, store: Store) -> None:
     assert ask(thrifty, EMBEDDINGS, input=[list(range(900)), [1] * 100]).ok
-    assert spent(thrifty) == (1, about(1_000))
+    assert spent(store, thrifty) == (1, 1_000)
 
 
 def test_a_stream_costs_what_was_written_before_its_caller_left(
-    thrifty: Client, chatgpt: Control
+    thrifty: Client, chatgpt: Control, store: Store
 ) -> None:
     chatgpt.queue(text=LONG, chunk_size=1_600, fault="silence", after=2)
     with listen(thrifty) as answer:
         assert hear(answer.iter_content(None), 1_600) == LONG[:1_600]
-    wait_until(lambda: spent(thrifty) == (1, about(430)), "the charge")
+    wait_until(lambda: spent(store, thrifty) == (1, about(430)), "the charge")
 
 
 def test_a_stream_of_several_choices_costs_all_that_was_written(
-    thrifty: Client, chatgpt: Control
+    thrifty: Client, chatgpt: Control, store: Store
 ) -> None:
     chatgpt.queue(text=LONG, chunk_size=1_600, fault="silence", after=6)
     with listen(thrifty, n=2) as answer:
         assert hear(answer.iter_content(None), 3_600)
-    wait_until(lambda: spent(thrifty) == (1, about(930)), "the charge")
+    wait_until(lambda: spent(store, thrifty) == (1, about(930)), "the charge")
 
 
 def test_a_caller_who_leaves_before_the_first_word_pays_the_prompt(
-    thrifty: Client, chatgpt: Control
+    thrifty: Client, chatgpt: Control, store: Store
 ) -> None:
     chatgpt.queue(fault="silence")
     prompt = [{"role": "user", "content": LONG}]
@@ -108,23 +110,25 @@ def test_a_caller_who_leaves_before_the_first_word_pays_the_prompt(
     with pytest.raises(OSError, match="timed out"):
         thrifty.post(CHAT, json=body, timeout=0.5)
     wait_until(lambda: gone_upstream(chatgpt), "ChatGPT to be left")
-    wait_until(lambda: spent(thrifty) == (1, about(530)), "the charge")
+    wait_until(lambda: spent(store, thrifty) == (1, about(530)), "the charge")
 
 
-def test_a_stream_that_breaks_off_costs_what_was_written(thrifty: Client, chatgpt: Control) -> None:
+def test_a_stream_that_breaks_off_costs_what_was_written(
+    thrifty: Client, chatgpt: Control, store: Store
+) -> None:
     chatgpt.queue(text=LONG, chunk_size=1_600, fault="cut_stream", after=2)
     assert data(listen(thrifty).content)[-1]["error"]
-    assert spent(thrifty) == (1, about(430))
+    assert spent(store, thrifty) == (1, about(430))
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("path", [CHAT, RESPONSES])
 def test_a_request_that_chatgpt_refuses_costs_no_tokens(
-    thrifty: Client, chatgpt: Control, path: str, stream: bool
+    thrifty: Client, chatgpt: Control, store: Store, path: str, stream: bool
 ) -> None:
     chatgpt.queue(path=path, status=400)
     assert failed(listen(thrifty, path, stream=stream))[0] == 400
-    assert spent(thrifty) == (1, 0)
+    assert spent(store, thrifty) == (1, 0)
 
 
 def test_a_request_that_never_reached_chatgpt_costs_nothing(
@@ -133,7 +137,9 @@ def test_a_request_that_never_reached_chatgpt_costs_nothing(
     lost = start_service(OPENAI_BASE_URL="http://127.0.0.1:9/v1").client()
     lost.headers = thrifty.headers
     assert failed(ask(lost)) == (502, "upstream_error", None)
-    assert spent(thrifty) == (0, 0)
+    told = thrifty.post(CHAT, json={}).headers
+    assert int(told["x-ratelimit-remaining-requests"]) == REQUESTS
+    assert int(told["x-ratelimit-remaining-tokens"]) == TOKENS
 
 
 def test_as_many_answers_as_are_asked_for_are_reserved(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, Any
 
 from proxy.domain.conversation import Turn, Usage
@@ -122,3 +123,9 @@ def hash_of(store: Store, key: str) -> dict[str, str]:
         return dict(zip(texts[::2], texts[1::2], strict=True))
 
     return store.run(Command(("HGETALL", key), parse))
+
+
+def kept_of(store: Store, bucket: Bucket) -> dict[str, int]:
+    """What Redis keeps of a token bucket: balance (micro-units), time (us) and remainder."""
+    state = store.run(Command(("GET", keyspace.bucket(bucket)), bytes))
+    return dict(zip("btr", map(int, struct.unpack("=3d", state)), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import cycle
-from math import ceil
+from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +18,7 @@ from proxy.settings import LARGEST_LIMIT
 from proxy.store import keyspace
 from proxy.store.buckets import MICRO, RESERVATION_MS, Reserved, peek, reserve, settle
 from proxy.store.connection import time_us
-from tests.store.samples import exists, hash_of, new_bucket, ttl_ms
+from tests.store.samples import exists, kept_of, new_bucket, ttl_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,7 +85,8 @@ class Model:
             level, _ = self._level(index, now)
             wait_s = _until(costs.get(bucket.resource, 0), level, bucket) if costs else 0.0
             full_s = _until(bucket.burst, level, bucket)
-            balances.append(Balance(bucket, max(0, int(level // 1)), wait_s, full_s))
+            short = max(0, -floor(level * MICRO)) / MICRO
+            balances.append(Balance(bucket, max(0, int(level // 1)), wait_s, full_s, short))
         return balances
 
 
@@ -169,10 +170,10 @@ def test_a_wait_is_exact_to_the_microsecond(store: Store, rate: int, data: st.Da
 def test_a_refused_reserve_changes_no_bucket(store: Store) -> None:
     wide, narrow = new_bucket(100, 100), new_bucket(1, 1)
     store.run(reserve(new_turn_id(), [wide, narrow], {"requests": 1}, START))
-    before = [hash_of(store, keyspace.bucket(bucket)) for bucket in (wide, narrow)]
+    before = [kept_of(store, bucket) for bucket in (wide, narrow)]
     refused = new_turn_id()
     assert not store.run(reserve(refused, [wide, narrow], {"requests": 1}, START + 5)).granted
-    assert [hash_of(store, keyspace.bucket(bucket)) for bucket in (wide, narrow)] == before
+    assert [kept_of(store, bucket) for bucket in (wide, narrow)] == before
     assert not exists(store, keyspace.reservation(refused))
 
 
@@ -211,7 +212,7 @@ def test_a_balance_below_zero_recovers(store: Store) -> None:
     bucket, turn = new_bucket(60, 10), new_turn_id()
     store.run(reserve(turn, [bucket], {"requests": 1}, START))
     settled = store.run(settle(turn, [bucket], {"requests": 25}, START))
-    assert hash_of(store, keyspace.bucket(bucket))["b"] == "-15000000"
+    assert kept_of(store, bucket)["b"] == -15_000_000
     assert (settled.balances[0].remaining, settled.balances[0].full_s) == (0, 25)
     looked = store.run(peek([bucket], {"requests": 1}, START))
     assert looked.balances[0].wait_s == 16
@@ -221,8 +222,8 @@ def test_what_is_given_back_never_overfills_a_bucket(store: Store) -> None:
     bucket, turn = new_bucket(7, 10), new_turn_id()
     store.run(reserve(turn, [bucket], {"requests": 4}, START))
     store.run(settle(turn, [bucket], {}, START + 1))
-    assert hash_of(store, keyspace.bucket(bucket))["b"] == "10000000"
-    assert hash_of(store, keyspace.bucket(bucket))["r"] == "0"
+    assert kept_of(store, bucket)["b"] == 10_000_000
+    assert kept_of(store, bucket)["r"] == 0
 
 
 def test_a_clock_that_steps_back_an_hour_takes_and_gives_nothing(store: Store) -> None:
@@ -237,7 +238,7 @@ def test_a_clock_that_steps_back_an_hour_takes_and_gives_nothing(store: Store) -
 def test_without_a_time_it_is_the_server_s(store: Store) -> None:
     bucket = new_bucket(1, 10)
     store.run(reserve(new_turn_id(), [bucket], {"requests": 1}))
-    seconds = int(hash_of(store, keyspace.bucket(bucket))["t"]) // MICRO
+    seconds = kept_of(store, bucket)["t"] // MICRO
     assert abs(seconds - _server_seconds(store)) <= 1
 
 

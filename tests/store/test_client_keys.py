@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.domain.limits import Limits
 from proxy.store import client_keys, keyspace
 from proxy.store.client_keys import ClientKey
 from tests.store.samples import hash_of, ttl_ms
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 NOW = 1_750_000_000
 SECRET = client_keys.new_secret()
+LIMITS = Limits(0, 5, 1, 2, 0.1, "day", shadow=True)
 KEY = ClientKey("abc", "Ada", client_keys.hashed(SECRET), NOW)
 
 
@@ -38,7 +40,7 @@ def find(store: Store, key: ClientKey) -> ClientKey:
     "fields",
     [
         {},
-        {"name": "Ada & Grüße", "rpm": 0, "tpm": 5, "burst": 1, "models": ("a", "b")},
+        {"name": "Ada & Grüße", "limits": LIMITS, "team": "t", "models": ("a", "b")},
         {"expires_at": NOW + 1, "revoked_at": NOW + 2},
     ],
 )
@@ -93,6 +95,23 @@ def test_a_revoked_key_opens_with_no_secret(store: Store) -> None:
     assert not revoked.opens_with("new secret", NOW)
     assert not revoked.opens_with(SECRET, NOW)
     assert revoked.state(NOW) == "revoked"
+
+
+def test_a_change_writes_its_fields_and_no_others(store: Store) -> None:
+    key = new_key(store, limits=LIMITS)
+    stale = replace(key, name="Bob", team="t", limits=replace(LIMITS, rpm=7, tpm=7))
+    store.run(client_keys.change(stale, ["name", "rpm"]))
+    assert find(store, key) == replace(key, name="Bob", limits=replace(LIMITS, rpm=7))
+
+
+def test_a_change_does_not_undo_what_happened_since_the_key_was_read(store: Store) -> None:
+    key = new_key(store)
+    store.run(client_keys.revoke(key.id, NOW))
+    store.run(client_keys.rotate(key, "new secret", NOW + 60))
+    store.run(client_keys.change(replace(key, team="t"), ["team"]))
+    changed = find(store, key)
+    assert (changed.revoked_at, changed.team) == (NOW, "t")
+    assert changed.hash == client_keys.hashed("new secret")
 
 
 def test_a_key_ends_the_moment_it_expires() -> None:

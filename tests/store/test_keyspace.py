@@ -10,7 +10,8 @@ import redis
 
 from proxy.domain.conversation import Session
 from proxy.domain.identifiers import new_session_id, new_turn_id
-from proxy.store import buckets, keyspace, session_list, sessions
+from proxy.domain.upstream_limits import Told, UpstreamLimits
+from proxy.store import buckets, keyspace, learned, session_list, sessions
 from proxy.store.connection import Command
 from tests.store.samples import FIELDS, OWNER, new_bucket, new_session, new_turn, open_for
 
@@ -126,6 +127,7 @@ SCRIPTS: dict[str, Callable[[Store], Command[Any]]] = {
     "reserve": lambda _: buckets.reserve(new_turn_id(), BUCKETS, COSTS),
     "settle": _settled,
     "peek": lambda _: buckets.peek(BUCKETS, COSTS),
+    "learn": lambda _: learned.learn(new_turn_id(), UpstreamLimits(Told(10, 5, 10.0)), 0.9, 1.0),
 }
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.streaming.listening import REQUESTS, TOKENS
 from tests.support.service import Client, Service
 
 if TYPE_CHECKING:
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 
     from proxy.embedded import EmbeddedRedis
     from proxy.simulator.process import SimulatedChatGPT
-    from tests.conftest import NewKey
-    from tests.support.simulator import Control
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +27,3 @@ def elsewhere(api: Client, neighbour: Service) -> Client:
     other = neighbour.client()
     other.headers = api.headers
     return other
-
-
-@pytest.fixture
-def slow_to_refill(service: Service, chatgpt: Control, new_key: NewKey) -> Client:
-    """A caller whose limits show what it took."""
-    return service.client(new_key(rpm=1, burst=REQUESTS, tpm=TOKENS))

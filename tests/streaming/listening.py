@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
-import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -120,24 +119,6 @@ def turns(client: Client, session_id: str) -> list[dict[str, Any]]:
 def cancel(client: Client, turn_id: str) -> requests.Response:
     """POST /chat/turns/{id}/cancel."""
     return client.post(f"/chat/turns/{turn_id}/cancel")
-
-
-REQUESTS, TOKENS = 100, 1_200
-"""What `slow_to_refill` may take at once; it gains a request a minute and 20 tokens a second."""
-
-
-def about(tokens: int) -> Any:
-    """So many tokens; an estimate may be a tenth off, and a test gains some back while it runs."""
-    return pytest.approx(tokens - 20, abs=30 + tokens // 10)
-
-
-def spent(client: Client) -> tuple[int, int]:
-    """Requests and tokens that `slow_to_refill` has taken; a request that is refused tells."""
-    told = client.post("/chat", json={}).headers
-    return (
-        REQUESTS - int(told["x-ratelimit-remaining-requests"]),
-        TOKENS - int(told["x-ratelimit-remaining-tokens"]),
-    )
 
 
 def _heard(frame: bytes) -> Heard:

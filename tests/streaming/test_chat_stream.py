@@ -8,18 +8,18 @@ import pytest
 import requests
 
 from tests.streaming.listening import (
-    about,
     cancel,
     code,
     kinds,
     listen,
-    spent,
     stream,
     turns,
     words,
 )
+from tests.support.usage import spent
 
 if TYPE_CHECKING:
+    from proxy.store.connection import Store
     from tests.conftest import NewKey, StartService
     from tests.support.service import Client, Service
     from tests.support.simulator import Control
@@ -224,27 +224,27 @@ def test_usage_is_asked_for_and_padding_is_not(api: Client, chatgpt: Control) ->
 
 
 def test_limits_are_settled_to_what_chatgpt_reports(
-    slow_to_refill: Client, chatgpt: Control
+    api: Client, chatgpt: Control, store: Store
 ) -> None:
     usage = {"prompt_tokens": 100, "completion_tokens": 700, "total_tokens": 800}
     chatgpt.queue(usage=usage)
-    assert listen(slow_to_refill)[-1].data["usage"] == usage
-    assert spent(slow_to_refill) == (1, about(800))
+    assert listen(api)[-1].data["usage"] == usage
+    assert spent(store, api) == (1, 800)
 
 
 def test_usage_that_is_not_reported_is_estimated_and_said_to_be(
-    slow_to_refill: Client, chatgpt: Control
+    api: Client, chatgpt: Control, store: Store
 ) -> None:
     chatgpt.queue(usage=None, text="word " * 400)
-    usage = listen(slow_to_refill)[-1].data["usage"]
+    usage = listen(api)[-1].data["usage"]
     assert usage["estimated"] is True
     assert usage["completion_tokens"] == pytest.approx(500, rel=0.02)
-    assert spent(slow_to_refill) == (1, about(usage["total_tokens"]))
+    assert spent(store, api) == (1, usage["total_tokens"])
 
 
 def test_a_turn_that_chatgpt_refuses_costs_a_request_and_no_tokens(
-    slow_to_refill: Client, chatgpt: Control
+    api: Client, chatgpt: Control, store: Store
 ) -> None:
     chatgpt.queue(status=400)
-    assert kinds(listen(slow_to_refill)) == ["start", "error"]
-    assert spent(slow_to_refill) == (1, 0)
+    assert kinds(listen(api)) == ["start", "error"]
+    assert spent(store, api) == (1, 0)

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.streaming.listening import about, code, kinds, listen, spent, turns, words
+from tests.streaming.listening import code, kinds, listen, turns, words
+from tests.support.usage import about, spent
 
 if TYPE_CHECKING:
+    from proxy.store.connection import Store
     from tests.conftest import StartService
     from tests.support.service import Client
     from tests.support.simulator import Control
@@ -76,10 +78,10 @@ def test_the_next_prompt_says_where_the_answer_was_interrupted(
     assert interrupted == {"role": "assistant", "content": cut}
 
 
-def test_a_turn_that_was_cut_is_charged(slow_to_refill: Client, chatgpt: Control) -> None:
+def test_a_turn_that_was_cut_is_charged(api: Client, chatgpt: Control, store: Store) -> None:
     chatgpt.queue(text="word " * 400, chunk_size=1_600, fault="cut_stream", after=2)
-    assert listen(slow_to_refill)[-1].kind == "error"
-    assert spent(slow_to_refill) == (1, about(400))
+    assert listen(api)[-1].kind == "error"
+    assert spent(store, api) == (1, about(410))
 
 
 def test_words_that_came_in_one_piece_with_garbage_are_told_and_stored(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent.parent
 CANARY = "sk-canary-5f0c2e7d9b1a4c68"
 """Stands for the upstream key; it must turn up nowhere."""
+ADMIN_TOKEN = "admin-canary-3e9c51d07ab842f6-of-tests"
+"""Opens the admin interface of the tests' shared service."""
 
 
 def free_port() -> int:

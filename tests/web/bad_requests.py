@@ -105,6 +105,19 @@ NO_JSON = [
 ]
 
 FIELDS = [
+    said("a wait below nothing", "wait", wait=-1),
+    said("a wait of more than a day", "wait", wait=86_401),
+    said("a wait in words", "wait", wait="a while"),
+    *(
+        Bad(
+            f"a Prefer header with wait={wait!r}",
+            INVALID,
+            "Prefer",
+            b'{"message": "Hello"}',
+            headers=JSON | {"Prefer": f"wait={wait}"},
+        )
+        for wait in ("", "soon", "-1", "1e3", "0x10", "1 2")
+    ),
     said("an unknown field", "top_q", top_q=1),
     said("a field of OpenAI's", "messages", messages=[]),
     said("a field without a name", "", **{"": 1}),

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.store import client_keys
+from tests.support.keys import issue
 from tests.support.service import CANARY, Service
 from tests.support.waiting import wait_until
-from tests.web.keys import issue
 from tests.web.refusals import refused
 from tests.web.settings import QUICK_STOP
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from proxy.store.connection import Store
     from tests.support.simulator import Control
 
-KEYLESS = {"/livez", "/readyz", "/openapi.json"}
+KEYLESS = {"/livez", "/metrics", "/readyz", "/openapi.json"}
 SESSION = "s_q0mN2abcdefghijklmnop-"
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from proxy.domain.identifiers import new_session_id
 from proxy.web.schemas import ChatRequest, SessionSettings
+from tests.support.keys import issue
 from tests.web.bad_requests import ALL, JSON, MEGABYTE, TEXT, Bad
-from tests.web.keys import issue
 from tests.web.raw_http import exchange
 from tests.web.refusals import refused
 from tests.web.settings import QUICK_STOP

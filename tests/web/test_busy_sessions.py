@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from tests.support.keys import issue
 from tests.support.simulator import Control
 from tests.support.waiting import wait_until
-from tests.web.keys import issue
 from tests.web.refusals import refused
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.keys import issue
+from tests.support.learned import forget
 from tests.support.service import CANARY, Service, free_port
 from tests.support.simulator import Control
-from tests.web.keys import issue
 from tests.web.refusals import refused
 from tests.web.settings import QUICK_STOP
 
@@ -187,11 +188,13 @@ def outcome(
     failure: Failure = request.param
     chatgpt, api = Control(simulator.url), impatient.client(issue(store, rpm=1, burst=5)[1])
     chatgpt.reset()
+    forget(store)
     session = api.chat("First").json()["session_id"]
     chatgpt.defaults(**failure.reply)
     answer = api.chat("Second", session_id=session)
     calls = chatgpt.stats()["requests"] - 1
     chatgpt.reset()
+    forget(store)
     found = api.get(f"/sessions/{session}").json()
     return Outcome(failure, answer, calls, found, api.chat("Third", session_id=session))
 

@@ -16,8 +16,8 @@ from proxy.domain.limits import Balance, Bucket
 from proxy.store import keyspace
 from proxy.store.connection import Command
 from proxy.web import ratelimit
+from tests.support.keys import issue
 from tests.support.waiting import wait_until
-from tests.web.keys import issue
 from tests.web.refusals import refused
 from tests.web.settings import QUICK_STOP
 
@@ -92,6 +92,23 @@ def test_a_wait_is_told_in_whole_units_that_are_not_too_short(micros: int) -> No
 def test_whether_a_retry_makes_sense_is_told_where_it_is_known(should: bool, told: str) -> None:
     assert ratelimit.retry(None, should_retry=should) == {"x-should-retry": told}
     assert ratelimit.retry(None, should_retry=None) == {}
+
+
+def test_a_shadow_limit_is_told_apart_and_below_zero() -> None:
+    shadow = Bucket("team", "t", "tokens", 2_000_000, 2_000_000, enforced=False)
+    money = Bucket("key", "k", "usd", 2_500_000_000, 2_500_000_000, "day", enforced=False)
+    told = [Balance(shadow, 0, 1.5, 61.2, 1_000.5), Balance(money, 500_000_000, 0, 3600)]
+    assert ratelimit.headers(told) == {
+        "x-ratelimit-shadow": '"team-tokens";q=2000000;r=-1000.5;t=62, "key-usd";q=2.5;r=0.5;t=3600'
+    }
+
+
+def test_a_shadow_limit_refuses_nobody(service: Service, chatgpt: Control, store: Store) -> None:
+    _, token = issue(store, rpm=1, shadow=True)
+    answers = [service.client(token).chat() for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert '"key-requests";q=1;r=-1;t=120' in answers[-1].headers["x-ratelimit-shadow"]
+    assert "key-requests" not in answers[-1].headers["RateLimit-Policy"]
 
 
 def test_the_bucket_that_runs_out_first_is_told() -> None:
@@ -225,8 +242,9 @@ def test_a_request_that_can_never_pass_is_the_caller_s_to_change(
 def test_a_limit_of_0_is_none_and_tells_nothing(
     service: Service, store: Store, chatgpt: Control
 ) -> None:
-    free = limited(service, store, rpm=0, tpm=0).chat().headers
-    half = limited(service, store, rpm=0).chat().headers
+    chatgpt.limits()
+    free = limited(service, store, rpm=0, tpm=0).chat(model="gpt-5.5").headers
+    half = limited(service, store, rpm=0).chat(model="gpt-5.5").headers
     assert not [name for name in free if "ratelimit" in name.lower()]
     assert "x-ratelimit-limit-tokens" in half
     assert "x-ratelimit-limit-requests" not in half

@@ -8,7 +8,7 @@ import pytest
 
 from proxy.store import keyspace
 from proxy.store.connection import Command
-from tests.web.keys import issue
+from tests.support.keys import issue
 from tests.web.refusals import refused
 
 if TYPE_CHECKING:

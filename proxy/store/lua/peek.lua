@@ -1,14 +1,13 @@
--- Look at buckets and take nothing.
+-- Look at limits and take nothing.
 --
--- KEYS: each bucket.
--- ARGV: now in microseconds ('' for the server's clock), '', then four for each bucket
---       (_bucket.lua).
--- Returns: 1, then for each bucket {balance, wait for its cost, time to full}.
+-- KEYS: each limit.
+-- ARGV: now in microseconds ('' for the server's clock), the specification of the limits
+--       (_limits.lua), how many they are.
+-- Returns: 1, then what the limits answer; the waits are for the costs of the specification.
 
-local now = clock(ARGV[1])
-local reply = { 1 }
-for index = 1, #KEYS do
-  local bucket = refilled(KEYS[index], now, 3 + (index - 1) * WIDTH)
-  reply[index + 1] = report(bucket, until_level(bucket, bucket.cost))
+local limits = limits_at(clock(ARGV[1]), ARGV[2], 1, tonumber(ARGV[3]))
+local waits = {}
+for index, limit in ipairs(limits) do
+  waits[index] = wait_for(limit, 1)
 end
-return reply
+return { 1, report(limits, waits) }

@@ -1,0 +1,1 @@
+"""What operators do, once for the terminal and the admin interface: keys, teams, limits."""

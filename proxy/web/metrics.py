@@ -1,0 +1,109 @@
+"""GET /metrics: figures for Prometheus.
+
+What Redis knows for all workers is read there when it is asked for. A figure that is new goes into
+`_families`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from proxy.domain.limits import Room
+from proxy.errors import StoreUnavailable
+from proxy.store import buckets, keyspace, learned
+from proxy.store.buckets import MICRO
+from proxy.store.connection import time_us
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from proxy.domain.catalog import Catalog
+    from proxy.store.connection import Store
+
+
+class SharedFigures:
+    """What Redis knows, read anew at each scrape; when Redis is gone only that it is."""
+
+    def __init__(self, store: Store, catalog: Catalog) -> None:
+        self._store = store
+        self._catalog = catalog
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """All figures, as prometheus_client wants them."""
+        up = GaugeMetricFamily("chat_proxy_redis_up", "1 if Redis answers, else 0.")
+        try:
+            families = [*self._families()]
+        except StoreUnavailable:
+            families = []
+        up.add_metric([], 1 if families else 0)
+        yield from (up, *families)
+
+    def _families(self) -> Iterator[GaugeMetricFamily]:
+        models = self._store.run(learned.models())
+        yield from self._upstream(models)
+        yield self._waiting(models)
+
+    def _upstream(self, models: Sequence[str]) -> Iterator[GaugeMetricFamily]:
+        """ChatGPT's own limits, of each model that it told them of."""
+        labels = ["model", "resource"]
+        limit = GaugeMetricFamily(
+            "chat_proxy_upstream_limit",
+            "What ChatGPT's limit holds when full, without the cushion.",
+            labels=labels,
+        )
+        remaining = GaugeMetricFamily(
+            "chat_proxy_upstream_remaining", "What is left of it now.", labels=labels
+        )
+        paused = GaugeMetricFamily(
+            "chat_proxy_upstream_paused_seconds",
+            "For how long nobody may ask, since ChatGPT refused.",
+            labels=["model"],
+        )
+        asked = [
+            command
+            for model in models
+            for command in (buckets.peek(learned.buckets(model), {}), learned.paused_until(model))
+        ]
+        now_us, *answers = self._store.run_all(time_us(), *asked)
+        for model, known, until_us in zip(models, answers[::2], answers[1::2], strict=True):
+            paused.add_metric([model], max(0.0, (until_us - now_us) / MICRO))
+            for balance in known.balances:
+                named = [model, balance.bucket.resource]
+                limit.add_metric(named, balance.bucket.burst)
+                remaining.add_metric(named, balance.remaining)
+        yield from (limit, remaining, paused)
+
+    def _waiting(self, models: Sequence[str]) -> GaugeMetricFamily:
+        """Who waits for what all share; a team's requests, or a key's, are one who waits."""
+        waiting = GaugeMetricFamily(
+            "chat_proxy_waiting",
+            "Teams, and keys without one, whose requests wait for limits that all share.",
+            labels=["scope"],
+        )
+        names = sorted({*models, *self._catalog.names})
+        rooms = [
+            Room("upstream", keyspace.UPSTREAM, ""),
+            *(Room("model", name, "") for name in names),
+        ]
+        upstream, *of_models = self._store.run_all(*map(buckets.flows, rooms))
+        waiting.add_metric(["upstream"], upstream)
+        waiting.add_metric(["model"], sum(of_models))
+        return waiting
+
+
+def blueprint(store: Store, catalog: Catalog) -> Blueprint:
+    """The routes of this module."""
+    routes = Blueprint("metrics", __name__)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SharedFigures(store, catalog))
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes

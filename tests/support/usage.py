@@ -1,0 +1,36 @@
+"""What was used, as Redis has it: exact, whatever time it takes to look."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proxy.domain.usage import figures, summed
+from proxy.store import client_keys, usage
+
+if TYPE_CHECKING:
+    from proxy.domain.usage_report import Kind
+    from proxy.store.connection import Store
+    from tests.support.service import Client
+
+
+def used(store: Store, kind: Kind, name: str) -> dict[str, Any]:
+    """What it used today, and yesterday should midnight have come between."""
+    days = [datetime.now(UTC) - timedelta(days=back) for back in (0, 1)]
+    parts = store.run_all(*(usage.of_day(kind, name, f"{day:%Y-%m-%d}") for day in days))
+    return figures(summed(metrics for part in parts for metrics in part.values()))
+
+
+def spent(store: Store, client: Client) -> tuple[int, int]:
+    """Requests and tokens that a caller's key was charged."""
+    parts = client_keys.split(client.headers["Authorization"].removeprefix("Bearer "))
+    assert parts
+    told = used(store, "key", parts[0])
+    return told["requests"], told["total_tokens"]
+
+
+def about(tokens: int) -> Any:
+    """So many tokens; an estimate may be a tenth off."""
+    return pytest.approx(tokens, rel=0.1)
