@@ -127,6 +127,7 @@ def listen(
                 form.words(events, written, live)
                 if written.started:
                     heard()
+                live.let_keeper_catch_up()
     except ApiError as error:
         return written, None if written.whole else error
     if not written.whole:

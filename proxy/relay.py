@@ -291,6 +291,7 @@ def _produce(live: LiveTurn, events: Iterator[list[Event]]) -> None:
         for batch in events:
             for event in batch:
                 live.append("chunk", event.data)
+            live.let_keeper_catch_up()
         live.end("chunk", DONE)
     except ApiError as error:
         live.fail(error)

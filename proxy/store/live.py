@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 131_072
 """Flushed events that stay in memory for readers; who is further behind reads the log in Redis."""
+UNFLUSHED_BYTES = 1_048_576
+"""What may wait for the keeper: its producer stops reading ChatGPT above that."""
+_LONGEST_STOP_S = 1.0
+"""A keeper that cannot reach Redis does not hold a producer up for longer."""
 
 
 class LiveTurn:
@@ -47,6 +51,8 @@ class LiveTurn:
         self.cancel: Callable[[], None] = lambda: None
         self._frames: list[bytes] = []
         self._bytes = 0
+        self._unflushed_bytes = 0
+        self._flushed_some = Event()
         self._waiters: set[Event] = set()
 
     def end(self, kind: str, data: bytes) -> None:
@@ -66,8 +72,15 @@ class LiveTurn:
         added = frame(self.last, kind, data)
         self._frames.append(added)
         self._bytes += len(added)
+        self._unflushed_bytes += len(added)
         for waiter in self._waiters:
             waiter.set()
+
+    def let_keeper_catch_up(self) -> None:
+        """Wait for a flush if too much waits for one, so that memory does not grow with it."""
+        if self._unflushed_bytes > UNFLUSHED_BYTES:
+            self._flushed_some.clear()
+            self._flushed_some.wait(_LONGEST_STOP_S)
 
     def after(self, number: int) -> list[bytes] | None:
         """The events after this one; None when some of them are not in memory any more."""
@@ -99,6 +112,8 @@ class LiveTurn:
     def note_flushed(self, number: int) -> None:
         """Events up to this one are in Redis; drop from memory what is too much."""
         self.flushed = number
+        self._unflushed_bytes = sum(map(len, self.after(number) or ()))
+        self._flushed_some.set()
         first = self.last - len(self._frames) + 1
         drop = 0
         while self._bytes > KEPT_BYTES and first + drop <= number:
