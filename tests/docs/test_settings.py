@@ -1,4 +1,4 @@
-"""docs/settings.md against proxy/settings.py."""
+"""docs/settings.md against proxy/settings/."""
 
 from __future__ import annotations
 

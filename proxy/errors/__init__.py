@@ -1,0 +1,115 @@
+"""Everything that can go wrong, as one tree; the web layer renders it in OpenAI's error shape.
+
+ProxyError
+├── SettingsError             the service cannot start; the sentence says what to mend
+└── ApiError                  a caller is answered with status, type, code and param
+    ├── InvalidRequest        400
+    │   └── ContextLengthExceeded
+    ├── InvalidApiKey         401
+    │   └── InvalidAdminToken
+    ├── ModelNotAllowed       403
+    ├── OriginNotAllowed      403
+    ├── NotFound              404
+    │   ├── SessionNotFound
+    │   └── TurnNotFound
+    ├── MethodNotAllowed      405
+    ├── RequestTimeout        408
+    ├── SessionBusy           409
+    ├── Conflict              409
+    ├── IdempotencyConflict   409
+    ├── RequestTooLarge       413
+    ├── UnsupportedMediaType  415
+    ├── RateLimitExceeded     429  our bucket
+    ├── InsufficientQuota     429  a budget is spent
+    ├── UpstreamRateLimited   429  ChatGPT's
+    ├── TurnCancelled         499  in a stream or a replay
+    ├── UpstreamRefused       400, 404  ChatGPT's own refusal of the request, in its words
+    ├── UpstreamError         502
+    │   ├── UpstreamAuthFailed
+    │   ├── UpstreamUnreachable
+    │   └── UpstreamBroken   it began, and what it did cannot be used
+    ├── TurnInterrupted       502  the worker that streamed it is gone
+    ├── StoreUnavailable      503
+    ├── UpstreamQuotaExhausted 503
+    └── UpstreamTimeout       504
+"""
+
+from proxy.errors.request import (
+    Conflict,
+    ContextLengthExceeded,
+    IdempotencyConflict,
+    InvalidAdminToken,
+    InvalidApiKey,
+    InvalidRequest,
+    MethodNotAllowed,
+    ModelNotAllowed,
+    NotFound,
+    OriginNotAllowed,
+    RequestTimeout,
+    RequestTooLarge,
+    SessionBusy,
+    SessionNotFound,
+    TurnNotFound,
+    UnsupportedMediaType,
+)
+from proxy.errors.root import (
+    LONGEST_RETRY_S,
+    ApiError,
+    Charge,
+    ProxyError,
+    SettingsError,
+)
+from proxy.errors.service import (
+    InsufficientQuota,
+    RateLimitExceeded,
+    StoreUnavailable,
+    TurnCancelled,
+    TurnInterrupted,
+)
+from proxy.errors.upstream import (
+    UpstreamAuthFailed,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamQuotaExhausted,
+    UpstreamRateLimited,
+    UpstreamRefused,
+    UpstreamTimeout,
+    UpstreamUnreachable,
+)
+
+__all__ = [
+    "LONGEST_RETRY_S",
+    "ApiError",
+    "Charge",
+    "Conflict",
+    "ContextLengthExceeded",
+    "IdempotencyConflict",
+    "InsufficientQuota",
+    "InvalidAdminToken",
+    "InvalidApiKey",
+    "InvalidRequest",
+    "MethodNotAllowed",
+    "ModelNotAllowed",
+    "NotFound",
+    "OriginNotAllowed",
+    "ProxyError",
+    "RateLimitExceeded",
+    "RequestTimeout",
+    "RequestTooLarge",
+    "SessionBusy",
+    "SessionNotFound",
+    "SettingsError",
+    "StoreUnavailable",
+    "TurnCancelled",
+    "TurnInterrupted",
+    "TurnNotFound",
+    "UnsupportedMediaType",
+    "UpstreamAuthFailed",
+    "UpstreamBroken",
+    "UpstreamError",
+    "UpstreamQuotaExhausted",
+    "UpstreamRateLimited",
+    "UpstreamRefused",
+    "UpstreamTimeout",
+    "UpstreamUnreachable",
+]

@@ -1,0 +1,57 @@
+"""What the service itself stands in the way with: limits, cancellation, its store."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from proxy.errors.root import ApiError, Charge
+
+
+class RateLimitExceeded(ApiError):
+    """One of our own buckets is short; `retry_after` is when the same request would pass."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    code = "rate_limit_exceeded"
+
+    def __init__(self, message: str, *, resource: str, retry_after: float) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.type = resource
+
+
+class InsufficientQuota(ApiError):
+    """A budget is spent; `retry_after` is when it renews itself."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    type = "insufficient_quota"
+    code = "insufficient_quota"
+    should_retry = False
+
+
+class TurnCancelled(ApiError):
+    """Somebody asked to stop the turn; what was written is kept as an interrupted turn."""
+
+    status = 499
+    type = "cancelled"
+    code = "turn_cancelled"
+    charge: Charge = "prompt"
+    should_retry = False
+
+    def __init__(self) -> None:
+        super().__init__("The turn was cancelled.")
+
+
+class TurnInterrupted(ApiError):
+    """The worker that streamed the turn is gone; the session can be used again."""
+
+    status = HTTPStatus.BAD_GATEWAY
+    code = "turn_interrupted"
+
+    def __init__(self) -> None:
+        super().__init__("The turn was interrupted before its end: ask again.")
+
+
+class StoreUnavailable(ApiError):
+    """Redis cannot be asked."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "store_unavailable"

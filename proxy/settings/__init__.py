@@ -1,0 +1,34 @@
+"""The one place that reads the environment: environment over config/*.toml over default.
+
+Every setting is a field of `Settings`; its alias is the environment variable, its name the key in
+config/proxy.toml or config/limits.toml. docs/settings.md lists them all.
+"""
+
+from proxy.settings.addresses import LOOPBACK, REDIS_OPTIONS, REDIS_SCHEMES, TLS_OPTIONS, is_origin
+from proxy.settings.fields import ENVIRONMENT_NAMES, LARGEST_LIMIT, SIMULATED_KEY, Settings
+from proxy.settings.sources import (
+    CONFIG_DIR,
+    environment,
+    given,
+    load,
+    load_for_store,
+    unknown_names,
+)
+
+__all__ = [
+    "CONFIG_DIR",
+    "ENVIRONMENT_NAMES",
+    "LARGEST_LIMIT",
+    "LOOPBACK",
+    "REDIS_OPTIONS",
+    "REDIS_SCHEMES",
+    "SIMULATED_KEY",
+    "TLS_OPTIONS",
+    "Settings",
+    "environment",
+    "given",
+    "is_origin",
+    "load",
+    "load_for_store",
+    "unknown_names",
+]

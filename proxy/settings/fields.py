@@ -1,0 +1,156 @@
+"""Every setting, with its name, its default and what it may be."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from proxy.settings.addresses import check_base_url, check_redis_url, is_origin
+
+LARGEST_LIMIT = 1_000_000_000
+"""Above it a bucket's micro-units (limit x 10^6) would leave the integers a double can hold."""
+SIMULATED_KEY = "simulated"
+"""Not a secret: the key that `serve` hands to the simulated ChatGPT it starts."""
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Limit = Annotated[int, Field(ge=0, le=LARGEST_LIMIT)]
+
+
+def _cores() -> int:
+    """The cores this process may use; on systems that cannot tell, all there are."""
+    may_use = getattr(os, "sched_getaffinity", None)
+    return len(may_use(0)) if may_use else os.cpu_count() or 1
+
+
+class Settings(BaseModel):
+    """All settings, validated; secrets hide themselves when printed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    # What it stands between
+    openai_api_key: SecretStr = Field(alias="OPENAI_API_KEY")
+    openai_base_url: str = Field("https://api.openai.com/v1", alias="OPENAI_BASE_URL")
+    openai_organization: str | None = Field(None, alias="OPENAI_ORGANIZATION")
+    openai_project: str | None = Field(None, alias="OPENAI_PROJECT")
+    upstream_profile: Literal["openai", "compatible"] = Field(
+        "openai", alias="PROXY_UPSTREAM_PROFILE"
+    )
+    redis_url: SecretStr = Field(alias="REDIS_URL")
+
+    # Where it listens and whom it lets in
+    host: str = Field("127.0.0.1", alias="PROXY_HOST")
+    port: int = Field(8080, ge=0, le=65_535, alias="PROXY_PORT")
+    workers: int = Field(default_factory=_cores, ge=1, le=1024, alias="WEB_CONCURRENCY")
+    auth: Literal["keys", "open"] = Field("keys", alias="PROXY_AUTH")
+    admin_token: SecretStr | None = Field(None, alias="PROXY_ADMIN_TOKEN")
+    token_secret: SecretStr | None = Field(None, alias="PROXY_TOKEN_SECRET")
+    cors_origins: tuple[str, ...] = Field((), alias="PROXY_CORS_ORIGINS")
+
+    # Conversations
+    default_model: str = Field("gpt-6-luna", min_length=1, alias="PROXY_DEFAULT_MODEL")
+    session_ttl: int = Field(30 * 86_400, ge=60, le=366 * 86_400, alias="PROXY_SESSION_TTL")
+    context_max_tokens: int = Field(0, ge=0, alias="PROXY_CONTEXT_MAX_TOKENS")
+    message_max_chars: int = Field(200_000, ge=1, alias="PROXY_MESSAGE_MAX_CHARS")
+    body_max_bytes: int = Field(1_048_576, ge=1024, alias="PROXY_BODY_MAX_BYTES")
+    v1_body_max_bytes: int = Field(20_971_520, ge=1024, alias="PROXY_V1_BODY_MAX_BYTES")
+    body_deadline: Seconds = Field(10, alias="PROXY_BODY_DEADLINE")
+    json_max_depth: int = Field(64, ge=4, le=512, alias="PROXY_JSON_MAX_DEPTH")
+    turn_lease: Seconds = Field(30, alias="PROXY_TURN_LEASE")
+    turn_log_ttl: Seconds = Field(600, alias="PROXY_TURN_LOG_TTL")
+    heartbeat: Seconds = Field(15, alias="PROXY_HEARTBEAT")
+    write_timeout: Seconds = Field(30, alias="PROXY_WRITE_TIMEOUT")
+
+    # Limits: a minute's worth, 0 for none; a burst of 0 is a minute's worth
+    key_rpm: Limit = Field(600, alias="PROXY_KEY_RPM")
+    key_tpm: Limit = Field(200_000, alias="PROXY_KEY_TPM")
+    key_burst: Limit = Field(0, alias="PROXY_KEY_BURST")
+    upstream_rpm: Limit = Field(0, alias="PROXY_UPSTREAM_RPM")
+    upstream_tpm: Limit = Field(0, alias="PROXY_UPSTREAM_TPM")
+
+    upstream_cushion: float = Field(0.05, ge=0, le=0.9, alias="PROXY_UPSTREAM_CUSHION")
+    wait_max: float = Field(60, ge=0, le=3600, alias="PROXY_WAIT_MAX")
+    wait_max_per_caller: int = Field(128, ge=0, alias="PROXY_WAIT_MAX_PER_CALLER")
+    wait_max_per_worker: int = Field(1024, ge=0, alias="PROXY_WAIT_MAX_PER_WORKER")
+    usage_retention: int = Field(400 * 86_400, ge=86_400, alias="PROXY_USAGE_RETENTION")
+
+    # Patience, in seconds
+    upstream_connect_timeout: Seconds = Field(5, alias="PROXY_UPSTREAM_CONNECT_TIMEOUT")
+    upstream_read_timeout: Seconds = Field(60, alias="PROXY_UPSTREAM_READ_TIMEOUT")
+    upstream_total_timeout: Seconds = Field(300, alias="PROXY_UPSTREAM_TOTAL_TIMEOUT")
+    upstream_stream_timeout: Seconds = Field(900, alias="PROXY_UPSTREAM_STREAM_TIMEOUT")
+    upstream_max_bytes: int = Field(33_554_432, ge=1024, alias="PROXY_UPSTREAM_MAX_BYTES")
+    redis_connect_timeout: Seconds = Field(0.25, alias="PROXY_REDIS_CONNECT_TIMEOUT")
+    redis_timeout: Seconds = Field(0.5, alias="PROXY_REDIS_TIMEOUT")
+    redis_max_connections: int = Field(64, ge=1, alias="PROXY_REDIS_MAX_CONNECTIONS")
+    graceful_timeout: int = Field(30, ge=0, le=3600, alias="PROXY_GRACEFUL_TIMEOUT")
+
+    # What it says
+    log_format: Literal["json", "console"] = Field("json", alias="PROXY_LOG_FORMAT")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="PROXY_LOG_LEVEL")
+
+    # config/models.toml and config/personas.toml, as they stand; domain/ gives them their meaning
+    models: dict[str, Any] = Field(default_factory=dict, alias="models.toml")
+    personas: dict[str, Any] = Field(default_factory=dict, alias="personas.toml")
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _key_is_one_word(cls, value: SecretStr) -> SecretStr:
+        key = value.get_secret_value().strip()
+        if not key or not key.isascii() or not key.isprintable() or " " in key:
+            raise ValueError("must be one word of printable ASCII, as OpenAI shows it")
+        return SecretStr(key)
+
+    @field_validator("admin_token", "token_secret")
+    @classmethod
+    def _secret_is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        token = value.get_secret_value() if value else ""
+        one_word = token.isascii() and token.isprintable() and " " not in token
+        if value and (len(token) < 32 or not one_word):
+            raise ValueError("must be one word of at least 32 printable ASCII characters")
+        return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins_are_listed(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "*" in value:
+            raise ValueError(
+                "cannot be '*', which lets every page on the web in: name the origins of your own "
+                "pages, such as https://app.example.com"
+            )
+        if not all(map(is_origin, value)):
+            raise ValueError(
+                "must list origins as browsers send them, such as https://app.example.com or "
+                "http://localhost:5173: lower case, no path, no slash at the end, no default port"
+            )
+        return value
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _base_url_is_plain(cls, value: str) -> str:
+        return check_base_url(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_known(cls, value: SecretStr) -> SecretStr:
+        check_redis_url(value.get_secret_value())
+        return value
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the key is the one that stands for the simulated ChatGPT of a first run."""
+        return self.openai_api_key.get_secret_value() == SIMULATED_KEY
+
+
+ENVIRONMENT_NAMES = frozenset(
+    str(field.alias)
+    for field in Settings.model_fields.values()
+    if field.alias and not field.alias.endswith(".toml")
+)
+"""Every environment variable that is a setting."""
