@@ -10,7 +10,7 @@ import argparse
 import statistics
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from proxy.domain import usage as metrics
 from proxy.domain.conversation import Usage
@@ -22,11 +22,11 @@ from proxy.store.buckets import Terms, reserve, settle
 from proxy.store.connection import Command, Store
 from proxy.store.usage import count
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 SIZES = (10, 1_000, 100_000, 1_000_000)
 TARGET_US = 60
+BUSY = 50
+"""Requests that wait for Redis at once where it is busy; where it is not, it wakes up for each,
+with cold caches."""
 USED = Usage(300, 120, cached_tokens=100, reasoning_tokens=20)
 COSTS = {"requests": 1, "tokens": 500, "concurrency": 1, "usd": 90_000}
 AMPLE = Limits(rpm=100_000_000, tpm=900_000_000, max_parallel=100_000)
@@ -55,34 +55,39 @@ def counted() -> Any:
     )
 
 
-def slowlog(store: Store, run: Callable[[int], list[Command[Any]]], times: int) -> list[int]:
-    """Microseconds that Redis spent in each script."""
-    raw = lambda reply: reply  # noqa: E731
-    store.run(Command(("CONFIG", "SET", "slowlog-log-slower-than", 0), raw))
-    store.run(Command(("CONFIG", "SET", "slowlog-max-len", 4 * times), raw))
-    for number in range(times // 10):
-        store.run_all(*run(-number - 1))
-    store.run(Command(("SLOWLOG", "RESET"), raw))
-    for number in range(times):
-        for command in run(number):
-            store.run(command)
-    entries = store.run(Command(("SLOWLOG", "GET", 4 * times), raw))
-    return [entry[2] for entry in reversed(entries) if entry[3][0] == b"EVALSHA"]
+def slowlog(store: Store, batches: list[list[Command[Any]]]) -> list[int]:
+    """Microseconds that Redis spent in each script; a batch is sent at once."""
+    spent: list[int] = []
+    for batch in batches:
+        store.run(Command(("SLOWLOG", "RESET"), _raw))
+        store.run_all(*batch)
+        entries = store.run(Command(("SLOWLOG", "GET", len(batch) + 1), _raw))
+        spent += [entry[2] for entry in reversed(entries) if entry[3][0] == b"EVALSHA"]
+    return spent
 
 
-def measured(store: Store, times: int, *, rooms: bool) -> tuple[list[int], list[int]]:
-    """Microseconds of each reserve and each settle."""
-    limits, usage, turns = eight(), counted(), [new_turn_id() for _ in range(2 * times)]
+def _raw(reply: Any) -> Any:
+    return reply
 
-    def turn(number: int) -> list[Command[Any]]:
-        name = turns[number]
-        return [
-            reserve(name, limits, COSTS, terms=terms(rooms=rooms)),
-            settle(name, limits, COSTS | {"tokens": 420}, count=usage),
-        ]
 
-    spent = slowlog(store, turn, times)
-    return spent[0::2], spent[1::2]
+def measured(
+    store: Store, times: int, *, rooms: bool, at_once: int = BUSY
+) -> tuple[list[int], list[int]]:
+    """Microseconds of each reserve and each settle; so many come at once."""
+    limits, usage, asked = eight(), counted(), terms(rooms=rooms)
+    reserves, settles = [], []
+    for _ in range(times // at_once):
+        turns = [new_turn_id() for _ in range(at_once)]
+        reserves.append([reserve(turn, limits, COSTS, terms=asked) for turn in turns])
+        used = COSTS | {"tokens": 420}
+        settles.append([settle(turn, limits, used, count=usage) for turn in turns])
+    batches = [batch for pair in zip(reserves, settles, strict=True) for batch in pair]
+    slowlog(store, batches[:10])
+    spent = slowlog(store, batches[10:])
+    return (
+        [us for at, us in enumerate(spent) if at // at_once % 2 == 0],
+        [us for at, us in enumerate(spent) if at // at_once % 2],
+    )
 
 
 def fill(store: Store, size: int) -> None:
@@ -103,8 +108,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=SIZES[-1], help="keys in Redis at the most")
     options = parser.parse_args()
     print("Microseconds of Redis's time, median / 99 %, over eight limits\n")
-    print("| other keys in Redis | reserve | reserve, with three rooms | settle, usage counted |")
-    print("|---|---|---|---|")
+    print("| other keys | reserve | with three rooms | of an idle Redis | settle, usage counted |")
+    print("|---|---|---|---|---|")
     medians = []
     with EmbeddedRedis() as server:
         environment = {
@@ -113,12 +118,15 @@ def main() -> None:
             "PROXY_REDIS_TIMEOUT": "60",
         }
         store = Store(load(environment))
+        store.run(Command(("CONFIG", "SET", "slowlog-log-slower-than", 0), _raw))
         for size in (size for size in SIZES if size <= options.most):
             fill(store, size)
             bare, _ = measured(store, options.times, rooms=False)
             roomy, settled = measured(store, options.times, rooms=True)
+            idle, _ = measured(store, options.times, rooms=True, at_once=1)
             medians.append(statistics.median(roomy))
-            print(f"| {size:,} | {figures(bare)} | {figures(roomy)} | {figures(settled)} |")
+            row = " | ".join(map(figures, (bare, roomy, idle, settled)))
+            print(f"| {size:,} | {row} |", flush=True)
         store.close()
     print(f"\nreserve: {max(medians):.0f} us at the most; the target is below {TARGET_US} us")
 

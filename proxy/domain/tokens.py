@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from proxy.domain.conversation import called, text_of
@@ -20,6 +21,9 @@ PER_IMAGE = 1_105
 
 _MEDIA = {"image_url", "input_image", "input_audio", "input_file", "file"}
 _WRAPPING = {"role", "type", "id", "tool_call_id"}
+_STEPS = 8
+"""Factors are rounded up to eighths: workers that saw different traffic estimate alike all the same,
+so that a request which comes back when one of them told it to is not found dearer by the next."""
 _SLOWNESS = 0.1
 """Weight of a new observation in the running mean: the last ten or so count."""
 _MOST_MODELS = 256
@@ -86,7 +90,7 @@ class Calibration:
 
     def correct(self, model: str, estimate: int) -> int:
         """The estimate, corrected by what was seen of this model."""
-        return round(estimate * self._factors.get(model, 1.0))
+        return ceil(estimate * ceil(self._factors.get(model, 1.0) * _STEPS) / _STEPS)
 
     def answer(self, model: str) -> int:
         """How long an answer of this model tends to be, in tokens; 256 before the first."""

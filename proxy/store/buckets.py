@@ -25,11 +25,14 @@ RESERVATION_MS = 3_600_000
 LEASE_MS = 30_000
 """How long a place in flight is held without news of its request, unless it says otherwise."""
 
-_LIMIT = struct.Struct("=7d")
+_LIMIT = struct.Struct("=9d")
 _TOLD = struct.Struct("=5d")
 _BUCKET, _LEARNED, _PLACES, _BUDGET = range(4)
 _KINDS = {"concurrency": _PLACES, "usd": _BUDGET}
 _PERIODS = {"minute": PERIOD_S, "day": 1, "month": 2}
+_PLACES_IN_STATE = {"requests": 2, "tokens": 5, "usd": 8, "concurrency": 10}
+_LEARNED_IN_STATE = {"requests": 2, "tokens": 8}
+"""Where a limit's numbers begin in its owner's state, as _limits.lua keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +100,16 @@ def reserve(
         terms: for how long, and how it waits.
     """
     rooms, refusal = terms.rooms, terms.refusal
+    owners = _owners(buckets)
     keys = (
         keyspace.reservation(reservation_id),
-        *map(keyspace.bucket, buckets),
+        *owners,
         *(key for room in rooms for key in keyspace.room(room)),
         *(refusal.keys if refusal else ()),
     )
     arguments = (
-        _moment(now_us),
-        _specification(buckets, costs, rooms),
-        len(buckets),
+        *_asked(now_us, buckets, costs, owners, rooms),
+        len(owners),
         terms.keep_ms,
         terms.lease_ms,
         terms.wait_ms or "",
@@ -126,10 +129,18 @@ def hold(
     lease_ms: int,
     now_us: int | None = None,
 ) -> Command[None]:
-    """Keep a reservation and its places in flight for longer."""
-    places = [bucket for bucket in buckets if bucket.resource == "concurrency"]
-    keys = (keyspace.reservation(reservation_id), *map(keyspace.bucket, places))
-    return script("hold", keys, (_moment(now_us), keep_ms, lease_ms), lambda _: None)
+    """Keep a reservation and its places in flight for longer.
+
+    Args:
+        reservation_id: which.
+        buckets: the limits it was made with, in the same order; later ones without places may lack.
+        keep_ms: how long it can be settled from now on.
+        lease_ms: how long its places are held.
+        now_us: as in `reserve`.
+    """
+    places = {n: of for n, of in enumerate(buckets, 1) if of.resource == "concurrency"}
+    keys = (keyspace.reservation(reservation_id), *map(keyspace.limits, places.values()))
+    return script("hold", keys, (_moment(now_us), keep_ms, lease_ms, *places), lambda _: None)
 
 
 def settle(
@@ -144,13 +155,15 @@ def settle(
 
     It acts, and counts, once, however often it is repeated; `granted` tells whether it did now.
     """
+    owners = _owners(buckets)
     keys = (
         keyspace.reservation(reservation_id),
-        *map(keyspace.bucket, buckets),
+        *owners,
         *(count.keys if count else ()),
     )
     arguments = (
-        *_asked(now_us, buckets, costs),
+        *_asked(now_us, buckets, costs, owners),
+        len(owners),
         *(count.arguments if count else (0,)),
     )
     return script("settle", keys, arguments, lambda reply: _reserved(buckets, reply))
@@ -160,9 +173,9 @@ def peek(
     buckets: Sequence[Bucket], costs: Mapping[str, int], now_us: int | None = None
 ) -> Command[Reserved]:
     """Look at the balances, and at the wait that these costs would meet; nothing is taken."""
-    keys = tuple(map(keyspace.bucket, buckets))
-    arguments = _asked(now_us, buckets, costs)
-    return script("peek", keys, arguments, lambda reply: _reserved(buckets, reply))
+    owners = _owners(buckets)
+    arguments = _asked(now_us, buckets, costs, owners)
+    return script("peek", tuple(owners), arguments, lambda reply: _reserved(buckets, reply))
 
 
 def flows(room: Room) -> Command[int]:
@@ -181,33 +194,40 @@ def _moment(now_us: int | None) -> Argument:
     return "" if now_us is None else now_us
 
 
+def _owners(buckets: Sequence[Bucket]) -> dict[str, int]:
+    """The keys of the limits' owners, numbered from 1."""
+    owners: dict[str, int] = {}
+    for bucket in buckets:
+        owners.setdefault(keyspace.limits(bucket), len(owners) + 1)
+    return owners
+
+
 def _asked(
-    now_us: int | None, buckets: Sequence[Bucket], costs: Mapping[str, int]
+    now_us: int | None,
+    buckets: Sequence[Bucket],
+    costs: Mapping[str, int],
+    owners: Mapping[str, int],
+    rooms: Sequence[Room] = (),
 ) -> tuple[Argument, ...]:
-    return _moment(now_us), _specification(buckets, costs, ()), len(buckets)
-
-
-def _specification(
-    buckets: Sequence[Bucket], costs: Mapping[str, int], rooms: Sequence[Room]
-) -> bytes:
-    """The limits as _limits.lua reads them."""
+    """When, the limits as _limits.lua reads them, and how many they are."""
     places = {(room.scope, room.id): index for index, room in enumerate(rooms, 1)}
     packed = []
     for bucket in buckets:
-        kind = _LEARNED if bucket.learned else _KINDS.get(bucket.resource, _BUCKET)
-        unit = _unit(bucket)
+        unit, resource = _unit(bucket), bucket.resource
         packed.append(
             _LIMIT.pack(
-                kind,
+                _LEARNED if bucket.learned else _KINDS.get(resource, _BUCKET),
                 bucket.rate,
                 _PERIODS[bucket.period],
                 bucket.burst * unit,
-                costs.get(bucket.resource, 0) * unit,
+                costs.get(resource, 0) * unit,
                 bucket.enforced,
                 places.get((bucket.scope, bucket.id), 0),
+                (_LEARNED_IN_STATE if bucket.learned else _PLACES_IN_STATE)[resource],
+                owners[keyspace.limits(bucket)],
             )
         )
-    return b"".join(packed)
+    return _moment(now_us), b"".join(packed), len(buckets)
 
 
 def _reserved(buckets: Sequence[Bucket], reply: list[Any], rooms: Sequence[Room] = ()) -> Reserved:

@@ -26,9 +26,9 @@ def session_list(owner: str) -> tuple[str, str, str, str]:
     return f"{tag}:by_change", f"{tag}:by_expiry", f"{tag}:shown", f"{tag}:counts"
 
 
-def bucket(of: Bucket) -> str:
-    """A limit (packed string; places in flight: sorted set); until it is as new, and a minute."""
-    return f"cp:{{l:{UPSTREAM}}}:bucket:{of.scope}:{of.id}:{of.resource}"
+def limits(of: Bucket) -> str:
+    """All limits of a limit's owner (packed string); until they are as new, and a minute."""
+    return f"cp:{{l:{UPSTREAM}}}:limits:{of.scope}:{of.id}"
 
 
 def room(of: Room) -> tuple[str, str]:

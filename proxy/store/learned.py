@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 MOST_MODELS = 256
 """So many models are learned: an upstream that takes any name must not fill Redis."""
 
-_STATE = struct.Struct("=6d")
+_PAUSED = struct.Struct("=48x d 48x")
+"""Until when nobody may ask, in a model's limits as _limits.lua keeps them."""
 
 
 def buckets(model: str) -> tuple[Bucket, Bucket]:
@@ -48,7 +49,7 @@ def learn(
         pause_s: for how long nobody may ask for it; None for no pause.
         now_us: microseconds; Redis's own clock when None.
     """
-    keys = (*map(keyspace.bucket, buckets(model)), keyspace.learned_models())
+    keys = (keyspace.limits(buckets(model)[0]), keyspace.learned_models())
     arguments = (
         "" if now_us is None else now_us,
         *_as_arguments(told.requests),
@@ -71,11 +72,11 @@ def models() -> Command[list[str]]:
 
 def paused_until(model: str) -> Command[int]:
     """Until when nobody may ask for a model, in microseconds since 1970; 0 for no pause."""
-    return Command(("GET", keyspace.bucket(buckets(model)[0])), _paused_until)
+    return Command(("GET", keyspace.limits(buckets(model)[0])), _paused_until)
 
 
 def _paused_until(state: bytes | None) -> int:
-    return int(_STATE.unpack(state)[5]) if state else 0
+    return int(_PAUSED.unpack(state)[0]) if state else 0
 
 
 def _as_arguments(told: Told | None) -> tuple[Argument, ...]:

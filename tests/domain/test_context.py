@@ -159,7 +159,8 @@ def test_turns_that_were_not_read_count_as_left_out() -> None:
 def test_what_was_learned_of_a_model_corrects_its_estimates() -> None:
     learned = Calibration()
     learned.observe("m", estimated=10, reported=30, answer=5)
-    assert fitted([], calibration=learned).tokens == round(1.2 * fitted([]).tokens)
+    tokens = fitted([], calibration=learned).tokens
+    assert 0 <= tokens - 1.25 * fitted([]).tokens < 2  # each part is rounded up
 
 
 @pytest.mark.parametrize(

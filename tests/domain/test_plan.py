@@ -158,7 +158,7 @@ def test_estimates_learn_from_what_is_reported() -> None:
     by = planner()
     answered(by, usage=Usage(60, 5))
     before, after = planned(), by.plan(ANYBODY, HELLO, Opened(SESSION, [], fence=1), None)
-    assert after.prompt.tokens == round(before.prompt.tokens * 1.3)
+    assert 0 <= after.prompt.tokens - before.prompt.tokens * 1.375 < 2  # each part is rounded up
 
 
 @pytest.mark.parametrize("field", ["tools", "response_format"])

@@ -97,4 +97,13 @@ def test_endless_names_of_models_are_forgotten() -> None:
     for number in range(300):
         learned.observe(f"m{number}", estimated=1, reported=4, answer=1)
     assert learned.correct("m0", 100) == 100
-    assert learned.correct("m299", 100) == 130
+    assert learned.correct("m299", 100) == 138
+
+
+def test_what_is_learned_of_a_model_is_rounded_up_to_eighths() -> None:
+    learned = Calibration()
+    learned.observe("m", estimated=100, reported=90, answer=1)
+    assert learned.correct("m", 80) == 80
+    for _ in range(50):
+        learned.observe("m", estimated=100, reported=81, answer=1)
+    assert learned.correct("m", 80) == 70

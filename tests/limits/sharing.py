@@ -29,8 +29,9 @@ def upstream(rpm: int = RPM) -> Bucket:
 
 def set_level(store: Store, units: int, rpm: int = RPM) -> None:
     """Let the shared limit hold so many requests now."""
-    state = struct.pack("=3d", units * MICRO, store.run(time_us()), 0)
-    store.run(Command(("SET", keyspace.bucket(upstream(rpm)), state), bool))
+    now = store.run(time_us())
+    state = struct.pack("=9d", now + 60 * MICRO, units * MICRO, now, 0, 0, 0, 0, 0, 0)
+    store.run(Command(("SET", keyspace.limits(upstream(rpm)), state), bool))
 
 
 def flows_waiting(store: Store) -> int:

@@ -127,5 +127,6 @@ def hash_of(store: Store, key: str) -> dict[str, str]:
 
 def kept_of(store: Store, bucket: Bucket) -> dict[str, int]:
     """What Redis keeps of a token bucket: balance (micro-units), time (us) and remainder."""
-    state = store.run(Command(("GET", keyspace.bucket(bucket)), bytes))
-    return dict(zip("btr", map(int, struct.unpack("=3d", state)), strict=True))
+    first = {"requests": 1, "tokens": 4}[bucket.resource]
+    state = store.run(Command(("GET", keyspace.limits(bucket)), bytes))
+    return dict(zip("btr", map(int, struct.unpack_from("=3d", state, 8 * first)), strict=True))

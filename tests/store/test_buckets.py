@@ -255,7 +255,7 @@ def test_a_changed_limit_keeps_the_balance_that_fits_it(
 def test_a_bucket_is_kept_until_it_is_full_and_a_minute_more(store: Store) -> None:
     bucket = new_bucket(60, 120)
     store.run(reserve(new_turn_id(), [bucket], {"requests": 30}))
-    assert 85_000 < ttl_ms(store, keyspace.bucket(bucket)) <= 90_000
+    assert 85_000 < ttl_ms(store, keyspace.limits(bucket)) <= 90_000
 
 
 def test_a_reservation_is_kept_for_an_hour_or_until_it_is_settled(store: Store) -> None:
@@ -269,7 +269,7 @@ def test_a_reservation_is_kept_for_an_hour_or_until_it_is_settled(store: Store) 
 def test_a_look_takes_and_keeps_nothing(store: Store) -> None:
     bucket = new_bucket(60, 120)
     assert store.run(peek([bucket], {"requests": 5})).balances[0].remaining == 120
-    assert not exists(store, keyspace.bucket(bucket))
+    assert not exists(store, keyspace.limits(bucket))
 
 
 def _server_seconds(store: Store) -> int:

@@ -146,14 +146,14 @@ def test_a_bucket_that_refuses_costs_nothing(store: Store) -> None:
     costs = {"usd": NANO // 2, "requests": 1}
     store.run(reserve(new_turn_id(), [empty], costs, us(NOON)))
     assert not store.run(reserve(new_turn_id(), [money, empty], costs, us(NOON))).granted
-    assert not exists(store, keyspace.bucket(money))
+    assert not exists(store, keyspace.limits(money))
 
 
 def test_a_budget_that_refuses_takes_no_request(store: Store) -> None:
     money, ample = budget(1), new_bucket(60, 9)
     costs = {"usd": 2 * NANO, "requests": 1}
     assert not store.run(reserve(new_turn_id(), [ample, money], costs, us(NOON))).granted
-    assert not exists(store, keyspace.bucket(ample))
+    assert not exists(store, keyspace.limits(ample))
 
 
 @pytest.mark.parametrize(("usd", "remains"), [(3, 2.5), (0.75, 0.25), (0.25, -0.25)])

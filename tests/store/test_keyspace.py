@@ -149,7 +149,7 @@ def test_the_declared_keys_are_the_keys_touched(
     [
         keyspace.session(new_session_id()),
         keyspace.session_list(OWNER),
-        [keyspace.reservation(new_turn_id()), *map(keyspace.bucket, BUCKETS)],
+        [keyspace.reservation(new_turn_id()), *map(keyspace.limits, BUCKETS)],
     ],
     ids=["session", "list", "limits"],
 )
@@ -162,7 +162,7 @@ def test_no_two_things_share_a_key() -> None:
         *keyspace.session("s_x"),
         *keyspace.session_list("x"),
         keyspace.reservation("x"),
-        *map(keyspace.bucket, BUCKETS),
+        *map(keyspace.limits, BUCKETS),
         keyspace.client_key("x"),
         keyspace.client_keys(),
     ]

@@ -72,7 +72,7 @@ def model(store: Store) -> Learned:
 def test_what_is_not_known_holds_nobody_up_and_keeps_nothing(store: Store, model: Learned) -> None:
     taken = [model.take() for _ in range(100)]
     assert all(reserved.granted and not reserved.balances for reserved in taken)
-    assert not exists(store, *map(keyspace.bucket, model.buckets))
+    assert not exists(store, *map(keyspace.limits, model.buckets))
 
 
 def test_what_remains_less_the_cushion_can_be_used_and_no_more(model: Learned) -> None:
@@ -211,7 +211,7 @@ def test_the_models_are_known_by_name_for_a_day(store: Store, model: Learned) ->
     assert store.run(learned.models()) == [model.model, other.model]
     other.told(100, 100, at=86_401)
     assert store.run(learned.models()) == [other.model]
-    assert 0 < ttl_ms(store, keyspace.bucket(model.buckets[0])) <= 86_400_000
+    assert 0 < ttl_ms(store, keyspace.limits(model.buckets[0])) <= 86_400_000
     assert 0 < ttl_ms(store, keyspace.learned_models()) <= 86_400_000
 
 
@@ -221,7 +221,7 @@ def test_names_that_callers_invent_do_not_fill_redis(store: Store, model: Learne
     names = [f"invented-{number}" for number in range(learned.MOST_MODELS + 10)]
     store.run_all(*(learned.learn(name, many, SHARE, None, START + 1) for name in names))
     assert len(store.run(learned.models())) == learned.MOST_MODELS
-    assert not exists(store, *map(keyspace.bucket, learned.buckets(names[-1])))
+    assert not exists(store, *map(keyspace.limits, learned.buckets(names[-1])))
     model.told(100, 11)
     assert model.left() == {"requests": 1}
     forget(store)

@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 def forget(store: Store) -> None:
     """Know nothing of ChatGPT's limits, and let everybody ask."""
     models = store.run(learned.models())
-    keys = [keyspace.bucket(bucket) for model in models for bucket in learned.buckets(model)]
+    keys = [keyspace.limits(learned.buckets(model)[0]) for model in models]
     store.run(Command(("DEL", keyspace.learned_models(), *keys), lambda _: None))

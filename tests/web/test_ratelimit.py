@@ -260,7 +260,7 @@ def test_a_key_without_limits_of_its_own_has_the_service_s(api: Client) -> None:
 def test_all_keys_share_what_chatgpt_allows(
     start_service: StartService, store: Store, chatgpt: Control
 ) -> None:
-    whole = keyspace.bucket(Bucket("upstream", keyspace.UPSTREAM, "requests", 2, 2))
+    whole = keyspace.limits(Bucket("upstream", keyspace.UPSTREAM, "requests", 2, 2))
     store.run(Command(("DEL", whole), int))
     service = start_service(PROXY_UPSTREAM_RPM="2", **QUICK_STOP)
     answers = [service.client(issue(store)[1]).chat() for _ in range(3)]

@@ -1,21 +1,26 @@
 -- Shared by reserve, settle, hold, peek and learn: the limits of a request, in whole micro-units.
 --
--- Each limit takes seven doubles of the specification: kind, rate (units gained a period, which is
+-- Each limit takes nine doubles of the specification: kind, rate (units gained a period, which is
 -- micro-units gained a period of microseconds), period (seconds; of a budget 1 for a day, 2 for a
 -- month), burst (micro-units), cost (micro-units), 1 if it is enforced and 0 if it is only counted,
--- and the room that orders those who wait for it (0 for none). The kinds, and what is kept of each:
---   BUCKET   balance, time, remainder: a token bucket; none kept means full
+-- the room that orders those who wait for it (0 for none), where its numbers begin in its owner's
+-- state, and which owner that is, counted from 1. The kinds, and their numbers:
+--   BUCKET   balance, time, remainder: a token bucket; a time of 0 means full
 --   LEARNED  the same, then rate, burst and until when nobody may ask: ChatGPT's own limit, as it
---            told it; none kept means that it is not known, and then it holds nobody up
---   PLACES   a sorted set of reservations by the end of their leases
---   BUDGET   which period, spent: it renews itself at midnight UTC
--- Numbers are kept as packed doubles, which hold whole numbers up to 2^53: reading and writing them
--- so takes two thirds of the time that text takes (docs/decisions/packed-limits.md).
+--            told it; a rate of 0 means that it is not known, and then it holds nobody up
+--   PLACES   pairs to the end of the state: when leases end, and how many end then
+--   BUDGET   when its period began, spent: it renews itself at midnight UTC
+-- All limits of an owner (a user, key, team, model, or upstream) are one string of doubles: until
+-- when it matters, a bucket of requests, one of tokens, a budget, then places; of a model the two
+-- learned ones. An owner's limits are read and written at once, and in packed doubles, which hold
+-- whole numbers up to 2^53: that takes half of the time that a string each and sorted sets of places
+-- took (docs/decisions/packed-limits.md).
 
 local call, floor, ceil, max, min = redis.call, math.floor, math.ceil, math.max, math.min
 local pack, unpacked = struct.pack, struct.unpack
 local BUCKET, LEARNED, PLACES, BUDGET = 0, 1, 2, 3
 local DAY_US, KEPT_MS, PLACE_WAIT_US = 86400000000, 60000, 1000000
+local PLACES_AT, LEASE_STEPS = 10, 16
 local UNKNOWN = -1 -- taken from a limit that was not known yet
 
 local function clock(given)
@@ -85,47 +90,98 @@ local function refill(limit, balance, time, rest)
   level_off(limit)
 end
 
+-- When a lease of so many milliseconds ends: rounded up, so that all leases of one length end at no
+-- more than LEASE_STEPS + 1 different times, however many there are.
+local function lease_end(now, lease_ms)
+  local step = ceil(lease_ms * 1000 / LEASE_STEPS)
+  return ceil((now + lease_ms * 1000) / step) * step
+end
+
+-- So many places more, or less, end at a time; answers whether there were any before.
+local function change_places(state, ends, by)
+  local at = PLACES_AT
+  while state[at] and state[at] ~= ends do at = at + 2 end
+  local before = state[at + 1] or 0
+  state[at], state[at + 1] = ends, before + by
+  return before > 0
+end
+
+-- Places that are taken; those whose leases ran out are forgotten.
+local function places_taken(state, now)
+  local taken, last = 0, #state - 1
+  for at = last, PLACES_AT, -2 do
+    if state[at] > now and state[at + 1] > 0 then
+      taken = taken + state[at + 1]
+    else
+      state[at], state[at + 1] = state[last], state[last + 1]
+      state[last], state[last + 1] = nil, nil
+      last = last - 2
+    end
+  end
+  return taken
+end
+
 local read = {
-  [BUCKET] = function(limit, kept)
+  [BUCKET] = function(limit, state, at)
     limit.balance = limit.burst
-    if kept then refill(limit, unpacked('ddd', kept)) end
+    if state[at + 1] > 0 then refill(limit, state[at], state[at + 1], state[at + 2]) end
   end,
-  [LEARNED] = function(limit, kept)
-    limit.balance, limit.paused = 0, 0
-    if not kept then return end
-    local balance, time, rest
-    balance, time, rest, limit.rate, limit.burst, limit.paused = unpacked('dddddd', kept)
+  [LEARNED] = function(limit, state, at)
+    limit.rate, limit.burst, limit.paused = state[at + 3], state[at + 4], state[at + 5]
     if limit.rate > 0 then
       limit.cost = min(limit.cost, limit.burst)
-      refill(limit, balance, time, rest)
+      refill(limit, state[at], state[at + 1], state[at + 2])
     end
   end,
-  [PLACES] = function(limit)
-    call('ZREMRANGEBYSCORE', limit.key, '-inf', limit.time)
-    limit.balance = limit.burst - call('ZCARD', limit.key) * 1000000
+  [PLACES] = function(limit, state)
+    limit.balance = limit.burst - places_taken(state, limit.time) * 1000000
   end,
-  [BUDGET] = function(limit, kept)
-    local begun, spent = 0, 0
-    if kept then begun, spent = unpacked('dd', kept) end
+  [BUDGET] = function(limit, state, at)
+    local begun, spent = state[at], state[at + 1]
     limit.begun, limit.ends = period_at(limit.period, max(limit.time, begun))
     if begun < limit.begun then spent = 0 end
     limit.balance = limit.burst - spent
   end,
 }
 
--- All limits of a request as they are now.
-local function limits_at(now, specification, first, count)
-  local limits, at = {}, 1
-  if count == 0 then return limits end
-  local kept = call('MGET', unpack(KEYS, first, first + count - 1))
+-- A limit as it is now; its table has every field from the start: one that grows is made anew.
+local function limit_at(now, state, kind, rate, period, burst, cost, enforced, room, at)
+  local limit = {
+    state = state, at = at, time = now, rest = 0, balance = 0, full = false, kind = kind, rate = rate,
+    period = period, burst = burst, cost = cost, enforced = enforced, room = room, paused = 0,
+  }
+  read[kind](limit, state, at)
+  return limit
+end
+
+-- All doubles of a text; behind them struct.unpack tells where it stopped.
+local function doubles(text)
+  local count = #text / 8
+  local numbers = { unpacked(string.rep('d', count), text) }
+  numbers[count + 1] = nil
+  return numbers
+end
+
+-- An owner's state as it was kept; none kept is nothing known, and nothing taken.
+local function state_of(kept, kind)
+  if kept then return doubles(kept) end
+  if kind == LEARNED then return { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } end
+  return { 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+end
+
+-- All limits of a request as they are now, and their owners' states, which stand in `kept` from
+-- `first` on.
+local function limits_at(now, specification, count, kept, first)
+  local limits, states, next = {}, {}, 1
   for index = 1, count do
-    local limit = { key = KEYS[first + index - 1], time = now, rest = 0 }
-    limit.kind, limit.rate, limit.period, limit.burst, limit.cost, limit.enforced, limit.room, at =
-      unpacked('ddddddd', specification, at)
-    read[limit.kind](limit, kept[index])
-    limits[index] = limit
+    local kind, rate, period, burst, cost, enforced, room, at, owner
+    kind, rate, period, burst, cost, enforced, room, at, owner, next =
+      unpacked('ddddddddd', specification, next)
+    local state = states[owner] or state_of(kept[first + owner - 1], kind)
+    states[owner] = state
+    limits[index] = limit_at(now, state, kind, rate, period, burst, cost, enforced, room, at)
   end
-  return limits
+  return limits, states
 end
 
 -- Microseconds until the limit holds its cost, or `times` of it; 0 if it does now.
@@ -147,28 +203,36 @@ local function full_in(limit)
   return limit.rate > 0 and until_level(limit, limit.burst) or 0
 end
 
--- Keep a limit's state until it would be as if there were none, and a while more.
+-- Write a limit into its owner's state, which matters until the limit is as if there were none.
 local function keep(limit)
-  if limit.kind == BUCKET then
-    local state = pack('ddd', limit.balance, limit.time, limit.rest)
+  local state, at, ends = limit.state, limit.at, limit.ends
+  if limit.kind == BUDGET then
+    state[at], state[at + 1] = limit.begun, limit.burst - limit.balance
+  else
+    state[at], state[at + 1], state[at + 2] = limit.balance, limit.time, limit.rest
     limit.full = full_in(limit)
-    call('SET', limit.key, state, 'PX', ceil(limit.full / 1000) + KEPT_MS)
-  elseif limit.kind == BUDGET then
-    local left = ceil((limit.ends - limit.time) / 1000) + KEPT_MS
-    call('SET', limit.key, pack('dd', limit.begun, limit.burst - limit.balance), 'PX', left)
-  elseif limit.kind == LEARNED and (limit.rate > 0 or limit.paused > limit.time) then
-    local state =
-      pack('dddddd', limit.balance, limit.time, limit.rest, limit.rate, limit.burst, limit.paused)
-    call('SET', limit.key, state, 'PX', DAY_US / 1000)
+    ends = limit.time + limit.full
   end
+  if limit.kind == LEARNED then
+    state[at + 3], state[at + 4], state[at + 5] = limit.rate, limit.burst, limit.paused
+    ends = limit.time + DAY_US - KEPT_MS * 1000
+  end
+  state[1] = max(state[1], ends)
+end
+
+-- Write an owner's state, if there is anything to remember.
+local function save(key, state, now)
+  if state[1] == 0 then return end
+  local left = ceil(max(state[1] - now, 0) / 1000) + KEPT_MS
+  call('SET', key, pack(string.rep('d', #state), unpack(state)), 'PX', left)
 end
 
 -- What is told of all limits: five doubles each, balance, wait, time to full, rate and burst.
 local function report(limits, waits)
-  local told = {}
+  local told = { '', '', '', '', '', '', '', '' }
   for index, limit in ipairs(limits) do
-    told[index] =
-      pack('ddddd', limit.balance, waits[index] or 0, limit.full or full_in(limit), limit.rate, limit.burst)
+    local full = limit.full or full_in(limit)
+    told[index] = pack('ddddd', limit.balance, waits[index] or 0, full, limit.rate, limit.burst)
   end
   return table.concat(told)
 end

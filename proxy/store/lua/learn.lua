@@ -1,7 +1,7 @@
 -- Pull what is known of ChatGPT's limits down to what it told.
 --
--- KEYS: the learned limits of a model, of requests and of tokens; the learned models (a sorted set
---       by when they were heard of last).
+-- KEYS: the learned limits of a model; the learned models (a sorted set by when they were heard of
+--       last).
 -- ARGV: now in microseconds ('' for the server's clock), for each of the two the limit
 --       (micro-units, '' if it was not told), the units it gains a minute and what remains
 --       (micro-units); then the share of a limit that is ours to use, microseconds for which
@@ -11,12 +11,12 @@
 -- same account, and for estimates that fall short. Safe to run twice.
 
 local now, model = clock(ARGV[1]), ARGV[10]
-call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - DAY_US)
-if not call('ZSCORE', KEYS[3], model) and call('ZCARD', KEYS[3]) >= tonumber(ARGV[11]) then return end
+call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - DAY_US)
+if not call('ZSCORE', KEYS[2], model) and call('ZCARD', KEYS[2]) >= tonumber(ARGV[11]) then return end
 
+local state = state_of(call('GET', KEYS[1]), LEARNED)
 for index = 1, 2 do
-  local limit = { key = KEYS[index], kind = LEARNED, period = 60, time = now, rest = 0, cost = 0, rate = 0, burst = 0 }
-  read[LEARNED](limit, call('GET', limit.key))
+  local limit = limit_at(now, state, LEARNED, 0, 60, 0, 0, 1, 0, 6 * index - 4)
   local first = 3 * index - 1
   local told = tonumber(ARGV[first])
   if told then
@@ -28,7 +28,8 @@ for index = 1, 2 do
     level_off(limit)
   end
   if index == 1 and ARGV[9] ~= '' then limit.paused = max(limit.paused, now + ARGV[9]) end
-  keep(limit)
+  if limit.rate > 0 or limit.paused > now then keep(limit) end
 end
-call('ZADD', KEYS[3], now, model)
-call('PEXPIRE', KEYS[3], DAY_US / 1000)
+save(KEYS[1], state, now)
+call('ZADD', KEYS[2], now, model)
+call('PEXPIRE', KEYS[2], DAY_US / 1000)
