@@ -18,9 +18,9 @@ from proxy.store.live import LiveTurn
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
+    from proxy.allowance import Allowance
     from proxy.cancellation import Cancellation
     from proxy.domain.request import Caller, TurnRequest
-    from proxy.limiter import Allowance
     from proxy.producer import Form
     from proxy.store.connection import Command
     from proxy.store.keeper import Keeper

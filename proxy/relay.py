@@ -25,10 +25,10 @@ from proxy.upstream.tally import choices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from proxy.allowance import Allowance
     from proxy.domain.catalog import Model
     from proxy.domain.plan import Planner
     from proxy.domain.request import Caller, Claim, RelayRequest
-    from proxy.limiter import Allowance
     from proxy.store.connection import Command, Store
     from proxy.store.keeper import Keeper
     from proxy.upstream.answer import Answer

@@ -23,12 +23,12 @@ from proxy.telemetry import logs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from proxy.allowance import Allowance
     from proxy.cancellation import Cancellation
     from proxy.domain.conversation import Message, Opened, Turn
     from proxy.domain.personas import Personas
     from proxy.domain.plan import Plan, Planner
     from proxy.domain.request import Caller, Claim, TurnRequest
-    from proxy.limiter import Allowance
     from proxy.settings import Settings
     from proxy.store.connection import Command, Store
     from proxy.store.keeper import Keeper

@@ -22,8 +22,8 @@ PER_IMAGE = 1_105
 _MEDIA = {"image_url", "input_image", "input_audio", "input_file", "file"}
 _WRAPPING = {"role", "type", "id", "tool_call_id"}
 _STEPS = 8
-"""Factors are rounded up to eighths: workers that saw different traffic estimate alike all the same,
-so that a request which comes back when one of them told it to is not found dearer by the next."""
+"""Factors are rounded up to eighths: workers that saw different traffic estimate alike, so that a
+request which comes back when one of them told it to is not found dearer by the next."""
 _SLOWNESS = 0.1
 """Weight of a new observation in the running mean: the last ten or so count."""
 _MOST_MODELS = 256

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from proxy.domain.conversation import Usage
 from proxy.domain.limits import NANO, Balance, Bucket
 from proxy.domain.usage import nano
-from proxy.limiter import key_limits, refusal_of
+from proxy.limiter import key_limits
 from proxy.operators.records import AT_ONCE
+from proxy.refusals import refusal_of
 from proxy.store import buckets, learned
 
 if TYPE_CHECKING:

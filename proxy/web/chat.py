@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Blueprint, Response, g, request
 
+from proxy.allowance import Allowance
 from proxy.cancellation import Cancellation
 from proxy.domain.request import TurnRequest
 from proxy.errors import InvalidRequest
@@ -82,7 +83,7 @@ class ChatViews:
     def _admit(self) -> Caller:
         caller = self._authenticator.caller(request.headers)
         g.key_id = caller.key_id
-        g.allowance = self._limiter.allowance(caller)
+        g.allowance = Allowance(self._limiter, caller)
         return caller
 
     def _answer(self, caller: Caller, options: schemas.Options, asked: TurnRequest) -> Response:

@@ -14,7 +14,7 @@ from proxy.telemetry import logs
 from proxy.web import ratelimit
 
 if TYPE_CHECKING:
-    from proxy.limiter import Allowance
+    from proxy.allowance import Allowance
 
 _PROBES = {"/livez", "/metrics", "/readyz"}
 """Asked every few seconds by machines; not worth a line each."""

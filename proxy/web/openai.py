@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from flask import Blueprint, Response, g, request
 
+from proxy.allowance import Allowance
 from proxy.cancellation import Cancellation
 from proxy.domain.conversation import text_of
 from proxy.domain.plan import INSTRUCTING
@@ -125,7 +126,7 @@ class OpenAIViews:
 
     def _asked(self) -> tuple[Caller, bytes, dict[str, Any]]:
         caller = self._caller()
-        g.allowance = self._limiter.allowance(caller)
+        g.allowance = Allowance(self._limiter, caller)
         raw = body.read(self._settings, self._settings.v1_body_max_bytes)
         fields = body.as_json(raw, self._settings)
         model = fields.get("model")
