@@ -7,19 +7,26 @@ told by its kind alone: its text may repeat what a caller or ChatGPT sent.
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
+
+from proxy.telemetry.throttle import Throttle
 
 if TYPE_CHECKING:
     from proxy.settings import Settings
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_MOST_A_SECOND = 10
+"""Problems of a kind that are told in a second, by all workers of the service together."""
+_throttle = Throttle(_MOST_A_SECOND)
 _log = structlog.get_logger("chat-proxy")
 
 
 def configure(settings: Settings) -> None:
-    """Set the form and the level of the logs of this process."""
+    """Set the form, the level and the share of the logs of this process."""
+    _throttle.most = max(1, _MOST_A_SECOND // settings.workers)
     renderer: Any = structlog.processors.JSONRenderer()
     if settings.log_format == "console":
         renderer = structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
@@ -45,9 +52,23 @@ def access(**fields: Any) -> None:
     _log.info("request", **fields)
 
 
-def problem(what: str, error: BaseException, **fields: Any) -> None:
-    """Something the service depends on failed; the caller is told on its own way."""
-    _log.warning("problem", what=what, error=type(error).__name__, **fields)
+def problem(what: str, error: BaseException, *, every_s: float = 0, **fields: Any) -> None:
+    """Something the service depends on failed; the caller is told on its own way.
+
+    A flood is cut: of problems of a kind, which is `what` and the error's class, the service tells
+    at most ten a second; the next one that is told has in `left_out` how many were not.
+
+    Args:
+        what: which part failed: one of few words, never one out of a request.
+        error: how; its class is told, its words are not.
+        every_s: tell it once in so many seconds in each worker, in place of ten a second.
+        fields: what else is known.
+    """
+    name = type(error).__name__
+    left_out = _throttle.passes(f"{what} {name}", time.monotonic(), every_s)
+    if left_out is not None:
+        counted = {"left_out": left_out} if left_out else {}
+        _log.warning("problem", what=what, error=name, **fields, **counted)
 
 
 def defect(error: BaseException, **fields: Any) -> None:
