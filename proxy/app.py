@@ -83,7 +83,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(views.blueprint())
     app.register_blueprint(token_views.TokenViews(settings, authenticator, signer).blueprint())
     app.register_blueprint(health.blueprint(store))
-    app.register_blueprint(metrics.blueprint(store, catalog))
+    app.register_blueprint(metrics.blueprint(store, catalog, upstream))
     app.register_blueprint(openapi.blueprint())
     for routes in _admin(settings, store, limiter, catalog):
         app.register_blueprint(routes)

@@ -66,7 +66,11 @@ def chatgpt(simulator: SimulatedChatGPT, store: Store) -> Control:
 @pytest.fixture(scope="session")
 def service(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Service]:
     """The service with two workers, for tests that leave it as it is."""
-    settings = {"WEB_CONCURRENCY": "2", "PROXY_ADMIN_TOKEN": ADMIN_TOKEN}
+    settings = {
+        "WEB_CONCURRENCY": "2",
+        "PROXY_ADMIN_TOKEN": ADMIN_TOKEN,
+        "PROXY_UPSTREAM_BREAKER_FAILURES": "1000",  # one test's failures are not the next one's
+    }
     with Service(redis_server.url, simulator.url, **settings) as running:
         yield running
 

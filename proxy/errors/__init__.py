@@ -30,6 +30,7 @@ ProxyError
     │   └── UpstreamBroken   it began, and what it did cannot be used
     ├── TurnInterrupted       502  the worker that streamed it is gone
     ├── StoreUnavailable      503
+    ├── UpstreamUnavailable   503  not asked, for it failed again and again
     ├── UpstreamQuotaExhausted 503
     └── UpstreamTimeout       504
 """
@@ -74,6 +75,7 @@ from proxy.errors.upstream import (
     UpstreamRateLimited,
     UpstreamRefused,
     UpstreamTimeout,
+    UpstreamUnavailable,
     UpstreamUnreachable,
 )
 
@@ -111,5 +113,6 @@ __all__ = [
     "UpstreamRateLimited",
     "UpstreamRefused",
     "UpstreamTimeout",
+    "UpstreamUnavailable",
     "UpstreamUnreachable",
 ]

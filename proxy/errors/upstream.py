@@ -55,6 +55,13 @@ class UpstreamBroken(UpstreamError):
     charge: Charge = "prompt"
 
 
+class UpstreamUnavailable(ApiError):
+    """ChatGPT failed again and again: it is not asked until `retry_after`."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "upstream_unavailable"
+
+
 class UpstreamQuotaExhausted(ApiError):
     """The OpenAI account is out of credit: no retry can help."""
 

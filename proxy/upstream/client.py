@@ -15,15 +15,23 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from proxy import __version__
-from proxy.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout
+from proxy.domain.breaker import Breaker
+from proxy.errors import (
+    ApiError,
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 from proxy.telemetry import logs
 from proxy.upstream import completion, failures
 from proxy.upstream.answer import FAILED, Answer
-from proxy.upstream.retry import Retriable, RetryBudget, pause
+from proxy.upstream.retry import Retriable, RetryBudget, dearer, pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from proxy.domain.breaker import State
     from proxy.settings import Settings
     from proxy.upstream.completion import Completion
 
@@ -50,6 +58,11 @@ class Upstream:
         self._headers = _headers(settings, self._key)
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256, max_retries=0)
         self._budget = RetryBudget()
+        self._breaker = Breaker(
+            settings.upstream_breaker_failures,
+            settings.upstream_breaker_open,
+            settings.upstream_breaker_open_max,
+        )
         options = {"include_usage": True}
         if settings.upstream_profile == "openai":
             options["include_obfuscation"] = False
@@ -73,6 +86,7 @@ class Upstream:
             UpstreamRateLimited, UpstreamQuotaExhausted: it refuses for its own limits.
             UpstreamAuthFailed: it refuses the service's key.
             UpstreamTimeout: it did not answer in time.
+            UpstreamUnavailable: it failed so often that it is left alone for a while.
             UpstreamError: it failed, could not be reached, or broke off.
         """
         return self._whole("POST", path, body, model)
@@ -99,17 +113,39 @@ class Upstream:
     def _begin(self, method: str, path: str, body: bytes, model: str, deadline: float) -> Answer:
         """An answer with status 200, at the second attempt if the first is worth repeating."""
         self._budget.earn()
+        self._ask_breaker()
         try:
             return self._attempt(method, path, body, model, deadline)
         except Retriable as failed:
-            wait = pause(failed.error)
-            if wait is None or time.monotonic() + wait > deadline or not self._budget.spend():
-                raise failed.error from None
+            first = failed.error
+            wait = pause(first)
+            if wait is None or not self._may_retry(time.monotonic() + wait, deadline):
+                raise first from None
         gevent.sleep(wait)
+        if self._breaker.wait_s(time.monotonic()):
+            raise first
         try:
             return self._attempt(method, path, body, model, deadline)
         except Retriable as failed:
-            raise failed.error from None
+            raise dearer(first, failed.error) from None
+        except ApiError as error:
+            raise dearer(first, error) from None
+
+    @property
+    def breaker(self) -> State:
+        """Whether ChatGPT is asked."""
+        return self._breaker.state(time.monotonic())
+
+    def _ask_breaker(self) -> None:
+        wait_s = self._breaker.wait_s(time.monotonic())
+        if wait_s:
+            raise UpstreamUnavailable(
+                "ChatGPT failed several times in a row and is left alone for a moment.",
+                retry_after=wait_s,
+            )
+
+    def _may_retry(self, at: float, deadline: float) -> bool:
+        return at <= deadline and self.breaker == "closed" and self._budget.spend()
 
     def _attempt(self, method: str, path: str, body: bytes, model: str, deadline: float) -> Answer:
         answer = Answer(self._send(method, path, body), deadline, self._most_bytes)
@@ -136,15 +172,24 @@ class Upstream:
         request.headers = requests.structures.CaseInsensitiveDict(self._headers)
         request.headers["Content-Length"] = str(len(body))
         try:
-            return self._adapter.send(
+            response = self._adapter.send(
                 request, stream=True, timeout=self._timeout, verify=True, proxies={}
             )
+        except UpstreamTimeout:  # the deadline of the whole answer
+            self._breaker.failed(time.monotonic())
+            raise
         except FAILED as error:
+            self._breaker.failed(time.monotonic())
             logs.problem("upstream", error)
             failure = failures.from_exception(error)
             if isinstance(failure, UpstreamTimeout):
                 raise failure from None
             raise Retriable(failure) from None
+        if response.status_code >= 500:
+            self._breaker.failed(time.monotonic())
+        else:
+            self._breaker.succeeded()
+        return response
 
     def close(self) -> None:
         """Close every connection."""

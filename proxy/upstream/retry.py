@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from proxy.errors import UpstreamRateLimited
 
 if TYPE_CHECKING:
-    from proxy.errors import ApiError
+    from proxy.errors import ApiError, Charge
 
 SHARE = 0.1
 """Retries a request earns: under full failure at most a tenth more calls than requests."""
@@ -16,6 +16,7 @@ _MOST_SAVED = 10.0
 _LONGEST_WAIT_S = 5.0
 """A longer Retry-After is the caller's to wait for."""
 _BACKOFF_S = 0.5
+_DEARNESS: tuple[Charge, ...] = ("nothing", "request", "prompt")
 
 
 class Retriable(Exception):
@@ -42,6 +43,12 @@ class RetryBudget:
             return False
         self._saved -= 1
         return True
+
+
+def dearer(first: ApiError, second: ApiError) -> ApiError:
+    """The failure of the second try, at the cost of the one of both that ChatGPT did more for."""
+    second.charge = max(first.charge, second.charge, key=_DEARNESS.index)
+    return second
 
 
 def pause(error: ApiError) -> float | None:

@@ -22,8 +22,30 @@ from proxy.store.connection import time_us
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from proxy.domain.breaker import State
     from proxy.domain.catalog import Catalog
     from proxy.store.connection import Store
+    from proxy.upstream.client import Upstream
+
+_BREAKER_STATES: tuple[State, ...] = ("closed", "half_open", "open")
+
+
+class OwnFigures:
+    """What the worker knows that answers the scrape, with or without Redis."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """All figures, as prometheus_client wants them."""
+        breaker = GaugeMetricFamily(
+            "chat_proxy_upstream_breaker",
+            "1 for the state of this worker's breaker before ChatGPT.",
+            labels=["state"],
+        )
+        for state in _BREAKER_STATES:
+            breaker.add_metric([state], state == self._upstream.breaker)
+        yield breaker
 
 
 class SharedFigures:
@@ -96,11 +118,12 @@ class SharedFigures:
         return waiting
 
 
-def blueprint(store: Store, catalog: Catalog) -> Blueprint:
+def blueprint(store: Store, catalog: Catalog, upstream: Upstream) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("metrics", __name__)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SharedFigures(store, catalog))
+    registry.register(OwnFigures(upstream))
 
     @routes.get("/metrics")
     def metrics() -> Response:

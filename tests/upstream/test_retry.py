@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from proxy.errors import UpstreamError, UpstreamQuotaExhausted, UpstreamRateLimited
-from proxy.upstream.retry import RetryBudget, pause
+from proxy.errors import (
+    ApiError,
+    UpstreamBroken,
+    UpstreamError,
+    UpstreamQuotaExhausted,
+    UpstreamRateLimited,
+    UpstreamUnreachable,
+)
+from proxy.upstream.retry import RetryBudget, dearer, pause
 
 
 def test_a_worker_begins_with_ten_retries() -> None:
@@ -57,3 +64,19 @@ def test_a_long_wait_is_the_caller_s_own(seconds: float) -> None:
 
 def test_what_no_retry_can_mend_is_not_tried_again() -> None:
     assert pause(UpstreamQuotaExhausted("empty")) is None
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "charge"),
+    [
+        (UpstreamBroken("cut"), UpstreamUnreachable("gone"), "prompt"),
+        (UpstreamUnreachable("gone"), UpstreamBroken("cut"), "prompt"),
+        (UpstreamError("failed"), UpstreamUnreachable("gone"), "request"),
+        (UpstreamUnreachable("gone"), UpstreamUnreachable("gone"), "nothing"),
+    ],
+)
+def test_two_failures_cost_what_the_dearer_of_them_does(
+    first: ApiError, second: ApiError, charge: str
+) -> None:
+    told = dearer(first, second)
+    assert (told, told.charge) == (second, charge)

@@ -20,6 +20,7 @@ EVERY_FIGURE = {
     "chat_proxy_upstream_limit",
     "chat_proxy_upstream_remaining",
     "chat_proxy_upstream_paused_seconds",
+    "chat_proxy_upstream_breaker",
     "chat_proxy_waiting",
 }
 
@@ -71,5 +72,10 @@ def test_without_redis_it_answers_soon_and_says_so(
         assert scraped(client)["chat_proxy_redis_up",] == 1
         way.blackhole = True
         begun = time.monotonic()
-        assert scraped(client) == {("chat_proxy_redis_up",): 0}
+        shown = scraped(client)
+        assert shown["chat_proxy_redis_up",] == 0
+        assert {name for name, *_ in shown} == {
+            "chat_proxy_redis_up",
+            "chat_proxy_upstream_breaker",
+        }
         assert time.monotonic() - begun < 5
