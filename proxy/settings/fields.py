@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from proxy.settings.addresses import check_base_url, check_redis_url, is_origin
 
@@ -31,6 +31,7 @@ class Settings(BaseModel):
 
     # What it stands between
     openai_api_key: SecretStr = Field(alias="OPENAI_API_KEY")
+    upstream_allow_http: bool = Field(default=False, alias="PROXY_UPSTREAM_ALLOW_HTTP")
     openai_base_url: str = Field("https://api.openai.com/v1", alias="OPENAI_BASE_URL")
     openai_organization: str | None = Field(None, alias="OPENAI_ORGANIZATION")
     openai_project: str | None = Field(None, alias="OPENAI_PROJECT")
@@ -136,8 +137,8 @@ class Settings(BaseModel):
 
     @field_validator("openai_base_url")
     @classmethod
-    def _base_url_is_plain(cls, value: str) -> str:
-        return check_base_url(value)
+    def _base_url_is_plain(cls, value: str, info: ValidationInfo) -> str:
+        return check_base_url(value, allow_http=info.data.get("upstream_allow_http", False))
 
     @field_validator("redis_url")
     @classmethod

@@ -128,6 +128,27 @@ def test_a_base_url_ends_without_a_slash(tmp_path: Path) -> None:
     assert settings.openai_base_url == "http://127.0.0.1:9/v1"
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://api.openai.com/v1",
+        "https://192.0.2.7:8443",
+        "https://[2001:db8::7]/openai/v1",
+        "http://localhost:8000/v1",
+        "http://127.0.0.2:8000/v1",
+        "http://[::1]:8000/v1",
+    ],
+)
+def test_chatgpt_may_be_named_so(tmp_path: Path, url: str) -> None:
+    assert loaded(tmp_path, OPENAI_BASE_URL=url).openai_base_url == url
+
+
+def test_another_machine_may_be_asked_in_the_clear_if_that_is_said(tmp_path: Path) -> None:
+    url = "http://vllm.internal:8000/v1"
+    settings = loaded(tmp_path, OPENAI_BASE_URL=url, PROXY_UPSTREAM_ALLOW_HTTP="true")
+    assert settings.openai_base_url == url
+
+
 def test_what_talks_to_redis_alone_needs_no_upstream_key(tmp_path: Path) -> None:
     environment = {"REDIS_URL": REDIS_URL, "PROXY_CONFIG_DIR": str(tmp_path)}
     assert load_for_store(environment).redis_url.get_secret_value() == REDIS_URL
