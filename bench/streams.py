@@ -8,82 +8,41 @@ CPU time are compared. Then the time to the first word.
 from __future__ import annotations
 
 import argparse
-import platform
-import socket
 import statistics
-import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import orjson
-import psutil
 
 from bench.load import Load
-from proxy.embedded import Child, EmbeddedRedis
-from proxy.settings import load as load_settings
-from proxy.store.connection import Command, Store
-from tests.support.service import ROOT, Service, clean_environment, free_port
-from tests.support.waiting import wait_until
+from bench.machine import versions
+from bench.targets import Target, floor, service
+from proxy.embedded import EmbeddedRedis
+from proxy.store.connection import Command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxy.settings import Settings
-
-_LIBRARIES = ("gunicorn", "gevent", "flask", "requests", "urllib3", "redis", "hiredis", "orjson")
 _QUESTION = {"message": "Hello", "stream": True}
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Something that relays streams.
-
-    Attributes:
-        port: where it listens.
-        worker: its one worker.
-        redis: the Redis that it writes to, if it does.
-    """
-
-    port: int
-    worker: psutil.Process
-    redis: Store | None = None
+@contextmanager
+def _floor(load: Load) -> Iterator[Target]:
+    with floor(load.url("floor")) as target:
+        yield target
 
 
 @contextmanager
-def floor(load: Load) -> Iterator[Target]:
-    """bench/floor.py under gunicorn."""
-    port = free_port()
-    options = f"-k gevent -w 1 -b 127.0.0.1:{port} --worker-connections 10000 --log-level warning"
-    command = (sys.executable, "-m", "gunicorn", *options.split(), "bench.floor:app")
-    environment = clean_environment(OPENAI_BASE_URL=load.url("floor"))
-    child = Child(command, env=environment, cwd=ROOT)
-    try:
-        arbiter = psutil.Process(child.pid)
-        wait_until(lambda: _listens(port) and arbiter.children(), "the floor to listen")
-        (worker,) = arbiter.children()
-        yield Target(port, worker)
-    finally:
-        child.stop()
-
-
-@contextmanager
-def service(load: Load) -> Iterator[Target]:
-    """The service as it is run in production, without limits for the one caller."""
+def _service(load: Load) -> Iterator[Target]:
+    """Without limits for the one caller."""
     without_limits = {"PROXY_AUTH": "open", "PROXY_KEY_RPM": "0", "PROXY_KEY_TPM": "0"}
-    with (
-        EmbeddedRedis() as redis,
-        Service(redis.url, load.url("service"), **without_limits) as running,
-    ):
-        store = Store(_settings(redis.url))
-        (worker,) = running.workers
-        yield Target(running.port, psutil.Process(worker), store)
-        store.close()
+    with EmbeddedRedis() as redis, service(redis.url, load.url("service"), **without_limits) as it:
+        yield it
 
 
-TARGETS = {"floor": floor, "service": service}
+TARGETS = {"floor": _floor, "service": _service}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,15 +143,6 @@ def _redis(target: Target) -> dict[str, float]:
     return calls | {"Redis CPU ms": 1000 * cpu}
 
 
-def _settings(url: str) -> Settings:
-    return load_settings({"REDIS_URL": url, "OPENAI_API_KEY": "bench"})
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def _compare(measured: dict[str, dict[str, float]]) -> float:
     """Print what was measured; chunks a CPU second of the service by those of the floor."""
     for name, told in measured.items():
@@ -211,7 +161,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=300, help="of the time to the first word")
     options = parser.parse_args()
-    print(f"Python {platform.python_version()},", *(f"{n} {version(n)}," for n in _LIBRARIES))
+    print(versions())
     print(f"{options.streams} streams, {options.rate:g} chunks/s each, {options.seconds:g} s")
     load = Load(interval=1 / options.rate)
     with ExitStack() as held:

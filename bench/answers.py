@@ -1,0 +1,143 @@
+"""What a whole answer costs: `python -m bench.answers`, or `make bench`.
+
+The service with everything on (a client key, limits of the key, its team and all, sessions, usage,
+metrics, logs) beside bench/floor.py, in turns and in several rounds, one worker each on a core of
+its own; Redis, ChatGPT (nginx) and the load (wrk) share the other cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+import requests
+
+from bench.machine import keep_to, versions
+from bench.nginx import Nginx
+from bench.targets import floor, service
+from bench.wrk import Told, post
+from proxy.embedded import EmbeddedRedis
+from tests.support.keys import form_team, issue
+
+if TYPE_CHECKING:
+    from bench.targets import Target
+
+MANY = 32
+SESSIONS, TURNS = 1_000, 20
+_AMPLE = {"rpm": 100_000_000, "tpm": 900_000_000}
+_ASKED = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is a proxy? " * 5}]}
+
+
+@dataclass
+class Case:
+    """What is asked, of whom.
+
+    Attributes:
+        name: as it stands in the table.
+        url: where.
+        bodies: what is posted.
+        key: with which client key.
+        worker: who answers.
+        many: what came at MANY connections, in each round.
+        single: likewise at one.
+    """
+
+    name: str
+    url: str
+    bodies: list[str]
+    key: str = ""
+    worker: Target | None = None
+    many: list[Told] = field(default_factory=list)
+    single: list[Told] = field(default_factory=list)
+
+    def measure(self, seconds: float) -> None:
+        """One round."""
+        self.many.append(post(self.url, self.bodies, self.key, MANY, seconds))
+        self.single.append(post(self.url, self.bodies, self.key, 1, seconds))
+
+    def row(self, floor: Case, direct: Case) -> str:
+        """Medians of all rounds, and the ratio to the floor in each of them."""
+        per_s = statistics.median(told.per_s for told in self.many)
+        pairs = zip(self.many, floor.many, strict=True)
+        ratio = statistics.median(own.per_s / its.per_s for own, its in pairs)
+        p50 = statistics.median(told.p50_ms for told in self.single)
+        added = p50 - statistics.median(told.p50_ms for told in direct.single)
+        rss = self.worker.worker.memory_info().rss / 1e6 if self.worker else 0
+        memory = f"{rss:.0f} MB" if rss else ""
+        errors = sum(told.errors for told in self.many + self.single)
+        told = (f"{per_s:,.0f}", f"{ratio:.2f}", f"{p50:.2f} ms", f"{added:.2f} ms", memory)
+        return f"| {self.name} | {' | '.join(told)} | {errors} |"
+
+
+def sessions(target: Target, key: str, many: int, turns: int) -> list[str]:
+    """Questions for as many sessions, each of which had its turns already."""
+    asked = {"message": "What is a proxy? " * 5, "model": "gpt-6-luna"}
+    headers = {"Authorization": f"Bearer {key}"}
+    bodies = []
+    with requests.Session() as client:
+        for _ in range(many):
+            body = dict(asked)
+            for _ in range(turns):
+                answer = client.post(f"{target.url}/chat", json=body, headers=headers, timeout=60)
+                answer.raise_for_status()
+                body["session_id"] = answer.json()["session_id"]
+            bodies.append(orjson.dumps(body).decode())
+    return bodies
+
+
+def cases(held: ExitStack, many_sessions: int) -> list[Case]:
+    """Start everything; what is measured, the direct way and the floor first."""
+    nginx = held.enter_context(Nginx())
+    redis = held.enter_context(EmbeddedRedis())
+    least = held.enter_context(floor(nginx.url, redis.url))
+    limits = {"PROXY_UPSTREAM_RPM": str(_AMPLE["rpm"]), "PROXY_UPSTREAM_TPM": str(_AMPLE["tpm"])}
+    ours = held.enter_context(service(redis.url, nginx.url, **limits))
+    assert ours.redis
+    team = form_team(ours.redis, **_AMPLE)
+    key = issue(ours.redis, **_AMPLE, max_parallel=1_000, team=team)[1]
+    if (os.cpu_count() or 1) > 1:
+        keep_to([least.worker.pid, ours.worker.pid], 0)
+    plain, new = orjson.dumps(_ASKED).decode(), orjson.dumps({"message": "What is a proxy? " * 5})
+    old = sessions(ours, key, many_sessions, TURNS)
+    path = "/v1/chat/completions"
+    return [
+        Case("direct: nginx", nginx.url + "/chat/completions", [plain]),
+        Case("floor", least.url + path, [plain], worker=least),
+        Case(path, ours.url + path, [plain], key, ours),
+        Case("/chat, new session each", ours.url + "/chat", [new.decode()], key, ours),
+        Case(f"/chat, sessions of {TURNS} turns", ours.url + "/chat", old, key, ours),
+    ]
+
+
+def main() -> None:
+    """Measure and print a table."""
+    parser = argparse.ArgumentParser(prog="python -m bench.answers", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="only to see that it runs")
+    options = parser.parse_args()
+    rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
+    print(versions())
+    if (cores := sorted(os.sched_getaffinity(0))) != [0] and len(cores) > 1:
+        keep_to([os.getpid()], cores[1])
+    with ExitStack() as held:
+        asked = cases(held, MANY + 1 if options.quick else SESSIONS)
+        direct, least, *_ = asked
+        for number in range(rounds):
+            for case in asked:
+                case.measure(seconds)
+            print(f"round {number + 1} of {rounds}", flush=True)
+        print(f"\n| one worker | answers/s, {MANY} at a time | of the floor", end="")
+        print(" | p50, one at a time | added | RSS | errors |")
+        print("|---|---|---|---|---|---|---|")
+        for case in asked:
+            print(case.row(least, direct))
+
+
+if __name__ == "__main__":
+    main()
