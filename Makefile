@@ -5,7 +5,7 @@ WORKERS ?= 4
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --no-emit-options --no-header --no-annotate
 
-.PHONY: help run test soak lint bench format pins clean
+.PHONY: help run test soak lint bench bench-peers format pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,9 +26,17 @@ lint: .venv/installed-dev ## Style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: .venv/installed-dev ## What a relayed stream costs, against a bare relay; what the limits cost Redis
+bench: .venv/installed-dev ## What answers and streams cost beside a floor app; what the limits cost Redis
+	$(BIN)/python -m bench.answers
+	$(BIN)/python -m bench.streams --streams 100 --samples 0
 	$(BIN)/python -m bench.streams
+	$(BIN)/python -m bench.streams --streams 2000 --rate 1 --samples 0
 	$(BIN)/python -m bench.limits
+
+bench-peers: .venv/installed-dev ## The service beside LiteLLM, which gets a venv of its own
+	@test -x .venv-peers/bin/litellm || $(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]'
+	$(BIN)/python -m bench.peers
 
 format: .venv/installed-dev ## Bring the code into shape
 	$(BIN)/ruff check --fix .
@@ -40,7 +48,7 @@ pins: .venv/installed-dev ## Compile requirements*.txt anew from requirements*.i
 	$(COMPILE) --upgrade --output-file requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what the other commands made
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 .venv/installed: requirements.txt requirements-embedded.txt

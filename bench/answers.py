@@ -60,18 +60,23 @@ class Case:
         self.many.append(post(self.url, self.bodies, self.key, MANY, seconds))
         self.single.append(post(self.url, self.bodies, self.key, 1, seconds))
 
+    def added(self, direct: Case) -> float:
+        """Milliseconds that the median answer took more than directly, one at a time."""
+        return self._p50() - direct._p50()
+
     def row(self, floor: Case, direct: Case) -> str:
         """Medians of all rounds, and the ratio to the floor in each of them."""
         per_s = statistics.median(told.per_s for told in self.many)
         pairs = zip(self.many, floor.many, strict=True)
         ratio = statistics.median(own.per_s / its.per_s for own, its in pairs)
-        p50 = statistics.median(told.p50_ms for told in self.single)
-        added = p50 - statistics.median(told.p50_ms for told in direct.single)
-        rss = self.worker.worker.memory_info().rss / 1e6 if self.worker else 0
-        memory = f"{rss:.0f} MB" if rss else ""
+        memory = f"{self.worker.worker.memory_info().rss / 1e6:.0f} MB" if self.worker else ""
         errors = sum(told.errors for told in self.many + self.single)
-        told = (f"{per_s:,.0f}", f"{ratio:.2f}", f"{p50:.2f} ms", f"{added:.2f} ms", memory)
-        return f"| {self.name} | {' | '.join(told)} | {errors} |"
+        ms = (f"{self._p50():.2f} ms", f"{self.added(direct):.2f} ms")
+        told = (self.name, f"{per_s:,.0f}", f"{ratio:.2f}", *ms, memory, str(errors))
+        return f"| {' | '.join(told)} |"
+
+    def _p50(self) -> float:
+        return statistics.median(told.p50_ms for told in self.single)
 
 
 def sessions(target: Target, key: str, many: int, turns: int) -> list[str]:
@@ -100,8 +105,7 @@ def cases(held: ExitStack, many_sessions: int) -> list[Case]:
     assert ours.redis
     team = form_team(ours.redis, **_AMPLE)
     key = issue(ours.redis, **_AMPLE, max_parallel=1_000, team=team)[1]
-    if (os.cpu_count() or 1) > 1:
-        keep_to([least.worker.pid, ours.worker.pid], 0)
+    keep_to([least.worker.pid, ours.worker.pid], 0)
     plain, new = orjson.dumps(_ASKED).decode(), orjson.dumps({"message": "What is a proxy? " * 5})
     old = sessions(ours, key, many_sessions, TURNS)
     path = "/v1/chat/completions"
@@ -114,6 +118,30 @@ def cases(held: ExitStack, many_sessions: int) -> list[Case]:
     ]
 
 
+def keep_away() -> None:
+    """Leave the first core to what is measured; what is started from here on keeps away too."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        keep_to([os.getpid()], cores[1])
+
+
+def measured(asked: list[Case], rounds: int, seconds: float) -> None:
+    """Measure all in turns."""
+    for number in range(rounds):
+        for case in asked:
+            case.measure(seconds)
+        print(f"round {number + 1} of {rounds}", flush=True)
+
+
+def printed(asked: list[Case], least: Case, direct: Case) -> None:
+    """Print the table."""
+    print(f"\n| one worker | answers/s, {MANY} at a time | of the floor", end="")
+    print(" | p50, one at a time | added | RSS | errors |")
+    print("|---|---|---|---|---|---|---|")
+    for case in asked:
+        print(case.row(least, direct))
+
+
 def main() -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(prog="python -m bench.answers", description=__doc__)
@@ -123,20 +151,11 @@ def main() -> None:
     options = parser.parse_args()
     rounds, seconds = (1, 1) if options.quick else (options.rounds, options.seconds)
     print(versions())
-    if (cores := sorted(os.sched_getaffinity(0))) != [0] and len(cores) > 1:
-        keep_to([os.getpid()], cores[1])
+    keep_away()
     with ExitStack() as held:
-        asked = cases(held, MANY + 1 if options.quick else SESSIONS)
-        direct, least, *_ = asked
-        for number in range(rounds):
-            for case in asked:
-                case.measure(seconds)
-            print(f"round {number + 1} of {rounds}", flush=True)
-        print(f"\n| one worker | answers/s, {MANY} at a time | of the floor", end="")
-        print(" | p50, one at a time | added | RSS | errors |")
-        print("|---|---|---|---|---|---|---|")
-        for case in asked:
-            print(case.row(least, direct))
+        asked = cases(held, 2 * MANY if options.quick else SESSIONS)
+        measured(asked, rounds, seconds)
+        printed(asked, asked[1], asked[0])
 
 
 if __name__ == "__main__":
