@@ -63,7 +63,7 @@ class Reply(BaseModel):
         delay_s: seconds before the first byte.
         first_token_delay_s: seconds between a stream's first event and its second.
         chunk_size: characters in an event of a stream.
-        chunks_per_s: events a second (bytes, for `drip`); null for as fast as they go.
+        chunks_per_s: events a second (bytes, for `drip` and `raw`); null for as fast as they go.
         fault: what goes wrong.
         after: how much goes well before that: bytes or events, as the fault says.
         size: bytes, for faults that are about bigness.

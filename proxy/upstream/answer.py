@@ -24,6 +24,11 @@ _END_S = 0.5
 _MOST_EVENT_BYTES = 1_048_576
 
 
+def late() -> UpstreamTimeout:
+    """The whole of an answer took too long."""
+    return UpstreamTimeout("ChatGPT did not finish its answer in time.")
+
+
 class Answer:
     """Status and headers, and a body that is yet to be read; a context manager that closes it."""
 
@@ -40,6 +45,9 @@ class Answer:
         self._response = response
         self._deadline = deadline
         self._left = most_bytes
+        self._reader: gevent.Greenlet | None = None
+        self._timer = gevent.get_hub().loop.timer(max(0.0, deadline - time.monotonic()))
+        self._timer.start(self._interrupt)
 
     def __enter__(self) -> Self:
         return self
@@ -49,6 +57,7 @@ class Answer:
 
     def close(self) -> None:
         """End it; a body that was read to its end leaves the connection for the next request."""
+        self._timer.close()
         self._response.close()
 
     def body(self) -> bytes:
@@ -81,15 +90,33 @@ class Answer:
                 pass
 
     def _chunks(self) -> Iterator[bytes]:
-        raw: Any = self._response.raw
         try:
-            while chunk := raw.read1(_CHUNK, decode_content=False):
+            while chunk := self._read():
                 self._left -= len(chunk)
                 if self._left < 0:
                     raise UpstreamBroken("ChatGPT's answer is larger than the service takes.")
                 yield chunk
                 if time.monotonic() > self._deadline:
-                    raise UpstreamTimeout("ChatGPT did not finish its answer in time.")
+                    raise late()
         except FAILED as error:
             logs.problem("upstream", error)
             raise failures.from_exception(error) from None
+
+    def _read(self) -> bytes:
+        """What came since; a read that the deadline finds waiting ends with UpstreamTimeout."""
+        raw: Any = self._response.raw
+        self._reader = gevent.getcurrent()
+        try:
+            chunk: bytes = raw.read1(_CHUNK, decode_content=False)
+        finally:
+            self._reader = None
+        return chunk
+
+    def _interrupt(self) -> None:
+        """The deadline has come; runs in gevent's hub.
+
+        A read may wait much longer than for a byte: for the end of a line that tells a chunk's
+        size, which comes letter by letter.
+        """
+        if self._reader is not None:
+            self._reader.throw(late())

@@ -25,7 +25,7 @@ from proxy.errors import (
 )
 from proxy.telemetry import logs
 from proxy.upstream import completion, failures
-from proxy.upstream.answer import FAILED, Answer
+from proxy.upstream.answer import FAILED, Answer, late
 from proxy.upstream.retry import Retriable, RetryBudget, dearer, pause
 
 if TYPE_CHECKING:
@@ -101,16 +101,20 @@ class Upstream:
         Raises:
             ApiError: as in `post`; after this only the answer's reading raises.
         """
-        return self._begin("POST", path, body, model, time.monotonic() + self._stream_total)
+        return self._begin("POST", path, body, model, self._stream_total)
 
     def _whole(self, method: str, path: str, body: bytes, model: str) -> bytes:
-        late = UpstreamTimeout("ChatGPT did not finish its answer in time.")
-        with gevent.Timeout(self._total, late):
-            answer = self._begin(method, path, body, model, time.monotonic() + self._total)
-            with answer:
-                return answer.body()
+        with self._begin(method, path, body, model, self._total) as answer:
+            return answer.body()
 
-    def _begin(self, method: str, path: str, body: bytes, model: str, deadline: float) -> Answer:
+    def _begin(self, method: str, path: str, body: bytes, model: str, seconds: float) -> Answer:
+        """An answer with status 200 that has to be whole within so many seconds."""
+        with gevent.Timeout(seconds, late()):
+            return self._begin_in_time(method, path, body, model, time.monotonic() + seconds)
+
+    def _begin_in_time(
+        self, method: str, path: str, body: bytes, model: str, deadline: float
+    ) -> Answer:
         """An answer with status 200, at the second attempt if the first is worth repeating."""
         self._budget.earn()
         self._ask_breaker()

@@ -37,8 +37,9 @@ def _then_nothing(events: Iterator[bytes], connection: Connection) -> Iterator[b
 
 
 def raw(outgoing: Outgoing) -> Outgoing:
-    """The script's bytes are sent in place of an answer."""
-    return _by_hand(outgoing, iter([outgoing.reply.raw.encode("latin-1")]))
+    """The script's bytes are sent in place of an answer: at once, or at its pace as in `drip`."""
+    writes = iter([outgoing.reply.raw.encode("latin-1")])
+    return _by_hand(outgoing, _drops(writes, outgoing) if outgoing.reply.interval_s else writes)
 
 
 def close_delimited(outgoing: Outgoing) -> Outgoing:
