@@ -68,7 +68,8 @@ def _examine() -> Iterator[Finding]:
             "settings", "warning", f"{settings.default_model} has no price in models.toml"
         )
     yield from _redis(settings)
-    yield _upstream(settings)
+    for key in settings.upstream_keys:
+        yield _upstream(settings, key)
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
@@ -96,9 +97,9 @@ def _parsed(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
-def _upstream(settings: Settings) -> Finding:
+def _upstream(settings: Settings, key: str) -> Finding:
     url = f"{settings.openai_base_url}/models"
-    key = settings.openai_api_key.get_secret_value()
+    name = "key" if key == settings.upstream_keys[0] else "next key"
     with requests.Session() as session:
         session.trust_env = False
         try:
@@ -112,7 +113,7 @@ def _upstream(settings: Settings) -> Finding:
             told = f"{settings.openai_base_url} cannot be reached: {type(error).__name__}"
             return Finding("chatgpt", "wrong", told)
     if status == 200:
-        return Finding("chatgpt", "ok", f"{settings.openai_base_url} takes the key")
+        return Finding("chatgpt", "ok", f"{settings.openai_base_url} takes the {name}")
     if status in {401, 403}:
-        return Finding("chatgpt", "wrong", "it refuses the key: check OPENAI_API_KEY")
+        return Finding("chatgpt", "wrong", f"it refuses the {name}: check OPENAI_API_KEY")
     return Finding("chatgpt", "wrong", f"{url} answers {status}: check OPENAI_BASE_URL")

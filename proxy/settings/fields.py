@@ -31,6 +31,7 @@ class Settings(BaseModel):
 
     # What it stands between
     openai_api_key: SecretStr = Field(alias="OPENAI_API_KEY")
+    openai_api_key_next: SecretStr | None = Field(None, alias="OPENAI_API_KEY_NEXT")
     upstream_allow_http: bool = Field(default=False, alias="PROXY_UPSTREAM_ALLOW_HTTP")
     openai_base_url: str = Field("https://api.openai.com/v1", alias="OPENAI_BASE_URL")
     openai_organization: str | None = Field(None, alias="OPENAI_ORGANIZATION")
@@ -98,9 +99,11 @@ class Settings(BaseModel):
     models: dict[str, Any] = Field(default_factory=dict, alias="models.toml")
     personas: dict[str, Any] = Field(default_factory=dict, alias="personas.toml")
 
-    @field_validator("openai_api_key")
+    @field_validator("openai_api_key", "openai_api_key_next")
     @classmethod
-    def _key_is_one_word(cls, value: SecretStr) -> SecretStr:
+    def _key_is_one_word(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
         key = value.get_secret_value().strip()
         if not key or not key.isascii() or not key.isprintable() or " " in key:
             raise ValueError("must be one word of printable ASCII, as OpenAI shows it")
@@ -145,6 +148,12 @@ class Settings(BaseModel):
     def _redis_url_is_known(cls, value: SecretStr) -> SecretStr:
         check_redis_url(value.get_secret_value())
         return value
+
+    @property
+    def upstream_keys(self) -> tuple[str, ...]:
+        """The keys that ChatGPT is asked with: the one, and its successor if there is one."""
+        keys = (self.openai_api_key, self.openai_api_key_next)
+        return tuple(key.get_secret_value() for key in keys if key)
 
     @property
     def simulated(self) -> bool:

@@ -15,6 +15,7 @@ from proxy.settings.fields import ENVIRONMENT_NAMES, SIMULATED_KEY, Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_KEY_NAMES = ("OPENAI_API_KEY", "OPENAI_API_KEY_NEXT")
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "config"
 
 
@@ -105,17 +106,28 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values = {name: environ[name] for name in ENVIRONMENT_NAMES if environ.get(name)}
     path = environ.get("OPENAI_API_KEY_FILE")
     if path:
-        try:
-            from_file = Path(path).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            raise SettingsError(f"OPENAI_API_KEY_FILE: cannot read {path}: {reason}.") from None
-        if values.get("OPENAI_API_KEY", from_file).strip() != from_file:
-            raise SettingsError(
-                "OPENAI_API_KEY and OPENAI_API_KEY_FILE hold different keys: unset one of them."
-            )
-        values["OPENAI_API_KEY"] = from_file
+        for name, key in zip(_KEY_NAMES, _keys_in(path), strict=False):
+            if values.get(name, key).strip() != key:
+                raise SettingsError(
+                    f"{name} and OPENAI_API_KEY_FILE hold different keys: unset one of them."
+                )
+            values[name] = key
     return values
+
+
+def _keys_in(path: str) -> list[str]:
+    """The keys of a file: one, or two on a line each."""
+    try:
+        keys = Path(path).read_text("utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"OPENAI_API_KEY_FILE: cannot read {path}: {reason}.") from None
+    keys = [key.strip() for key in keys if key.strip()]
+    if not 1 <= len(keys) <= len(_KEY_NAMES):
+        raise SettingsError(
+            f"OPENAI_API_KEY_FILE: {path} must hold the key, or two of them on a line each."
+        )
+    return keys
 
 
 _MISSING = {

@@ -26,6 +26,7 @@ from proxy.errors import (
 from proxy.telemetry import logs
 from proxy.upstream import completion, failures
 from proxy.upstream.answer import FAILED, Answer, late
+from proxy.upstream.keys import Keys
 from proxy.upstream.retry import Retriable, RetryBudget, dearer, pause
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ CHAT = "/chat/completions"
 
 
 class Upstream:
-    """The way to ChatGPT, with the service's own key.
+    """The way to ChatGPT, with the service's own keys.
 
     Attributes:
         streamed: what a streamed chat completion asks for: usage always, and of OpenAI no padding
@@ -50,12 +51,12 @@ class Upstream:
 
     def __init__(self, settings: Settings) -> None:
         self._base = settings.openai_base_url
-        self._key = settings.openai_api_key.get_secret_value()
+        self._keys = Keys(settings.upstream_keys)
         self._timeout = (settings.upstream_connect_timeout, settings.upstream_read_timeout)
         self._total = settings.upstream_total_timeout
         self._stream_total = settings.upstream_stream_timeout
         self._most_bytes = settings.upstream_max_bytes
-        self._headers = _headers(settings, self._key)
+        self._headers = _headers(settings)
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256, max_retries=0)
         self._budget = RetryBudget()
         self._breaker = Breaker(
@@ -152,15 +153,20 @@ class Upstream:
         return at <= deadline and self.breaker == "closed" and self._budget.spend()
 
     def _attempt(self, method: str, path: str, body: bytes, model: str, deadline: float) -> Answer:
-        answer = Answer(self._send(method, path, body), deadline, self._most_bytes)
+        key = self._keys.current
+        answer = Answer(self._send(method, path, body, key), deadline, self._most_bytes)
+        if answer.status == 401 and (other := self._keys.after(key, time.monotonic())):
+            answer.close()
+            logs.notice("upstream_key_refused", number=self._keys.number(key))
+            answer = Answer(self._send(method, path, body, other), deadline, self._most_bytes)
         self.told(model, answer.headers)
         if answer.status == 200:
             return answer
         with answer:
             refusal = answer.body()
         headers = answer.headers
-        error = failures.from_answer(answer.status, headers, refusal, self._key)
-        named = headers.get("x-request-id", "").replace(self._key, "[hidden]")[:100]
+        error = failures.from_answer(answer.status, headers, refusal, self._keys.hide)
+        named = self._keys.hide(headers.get("x-request-id", ""))[:100]
         logs.problem("upstream", error, status=answer.status, upstream_request=named)
         if headers.get("x-should-retry") == "false":
             error.should_retry = False
@@ -170,10 +176,11 @@ class Upstream:
             raise Retriable(error)
         raise error
 
-    def _send(self, method: str, path: str, body: bytes) -> requests.Response:
+    def _send(self, method: str, path: str, body: bytes, key: str) -> requests.Response:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, self._base + path, body
         request.headers = requests.structures.CaseInsensitiveDict(self._headers)
+        request.headers["Authorization"] = f"Bearer {key}"
         request.headers["Content-Length"] = str(len(body))
         try:
             response = self._adapter.send(
@@ -200,9 +207,9 @@ class Upstream:
         self._adapter.close()
 
 
-def _headers(settings: Settings, key: str) -> dict[str, str]:
+def _headers(settings: Settings) -> dict[str, str]:
+    """The headers that every request has; its key comes to them."""
     headers = {
-        "Authorization": f"Bearer {key}",
         "Content-Type": "application/json",
         "Accept": "application/json",
         "Accept-Encoding": "identity",

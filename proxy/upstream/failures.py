@@ -25,7 +25,7 @@ from proxy.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 EXHAUSTED = re.compile(r"insufficient_quota|credit_balance_exhausted|.*_spend_limit_exceeded")
 """Codes of a 429 that no wait can mend."""
@@ -37,14 +37,16 @@ _LONGEST_MESSAGE = 2_000
 _LONGEST_WAIT_S = 86_400.0
 
 
-def from_answer(status: int, headers: Mapping[str, str], body: bytes, secret: str) -> ApiError:
+def from_answer(
+    status: int, headers: Mapping[str, str], body: bytes, hide: Callable[[str], str]
+) -> ApiError:
     """The error for an answer that is not 200.
 
     Args:
         status: its HTTP status.
         headers: its headers.
         body: as much of its body as was read.
-        secret: the upstream key, which no message may repeat.
+        hide: takes out of a text the service's own keys, which no message may repeat.
     """
     error = _error_object(body)
     code = str(error.get("code") or error.get("type") or "")
@@ -66,9 +68,9 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, secret: st
         param = error.get("param")
         return UpstreamRefused(
             _RELAYED[status],
-            message.replace(secret, "[hidden]")[:_LONGEST_MESSAGE],
-            code=(code or "invalid_request").replace(secret, "[hidden]")[:100],
-            param=param.replace(secret, "[hidden]")[:200] if isinstance(param, str) else None,
+            hide(message)[:_LONGEST_MESSAGE],
+            code=hide(code or "invalid_request")[:100],
+            param=hide(param)[:200] if isinstance(param, str) else None,
         )
     if status in {408, 504}:
         return UpstreamTimeout("ChatGPT did not answer in time.")

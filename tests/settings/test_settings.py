@@ -78,6 +78,22 @@ def test_the_key_and_its_file_must_not_differ(tmp_path: Path) -> None:
     )
 
 
+def test_the_file_may_hold_the_key_s_successor_too(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(f"{KEY}\r\n\nsk-next\n")
+    settings = loaded(tmp_path, OPENAI_API_KEY="", OPENAI_API_KEY_FILE=str(secret))
+    assert settings.upstream_keys == (KEY, "sk-next")
+    assert "sk-next" not in repr(settings)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "sk-1\nsk-2\nsk-3"])
+def test_a_key_file_holds_one_key_or_two(tmp_path: Path, text: str) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(text)
+    with pytest.raises(SettingsError, match="must hold the key, or two of them on a line each"):
+        loaded(tmp_path, OPENAI_API_KEY="", OPENAI_API_KEY_FILE=str(secret))
+
+
 def test_a_key_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     secret = tmp_path / "key"
     secret.write_bytes(b"\xff\xfe")

@@ -23,6 +23,7 @@ from proxy.errors import (
     UpstreamTimeout,
 )
 from proxy.upstream import failures
+from proxy.upstream.keys import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,7 @@ SECRET = "sk-canary-5f0c2e7d9b1a4c68"
 
 
 def failure(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> ApiError:
-    return failures.from_answer(status, headers or {}, body, SECRET)
+    return failures.from_answer(status, headers or {}, body, Keys((SECRET,)).hide)
 
 
 def refused(status: int, **error: Any) -> ApiError:
