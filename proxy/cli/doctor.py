@@ -108,6 +108,7 @@ def _upstream(settings: Settings, key: str) -> Finding:
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=settings.upstream_connect_timeout,
                 allow_redirects=False,
+                verify=settings.upstream_ca_file or True,
             ).status_code
         except requests.RequestException as error:
             told = f"{settings.openai_base_url} cannot be reached: {type(error).__name__}"

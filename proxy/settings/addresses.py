@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+import ssl
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 REDIS_SCHEMES = ("redis", "rediss", "unix")
@@ -91,6 +92,19 @@ def check_redis_url(value: str) -> None:
     known = REDIS_OPTIONS | (TLS_OPTIONS if url.scheme == "rediss" else set())
     if not parse_qs(url.query, keep_blank_values=True).keys() <= known:
         raise ValueError(f"may hold after '?' only {', '.join(sorted(known))}")
+
+
+def check_certificates(path: str) -> None:
+    """A file of certificates to trust, in PEM.
+
+    Raises:
+        ValueError: it cannot be read or holds none.
+    """
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise ValueError(f"must name a file of certificates in PEM: {reason}") from None
 
 
 def is_origin(text: str) -> bool:

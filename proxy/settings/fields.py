@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from proxy.settings.addresses import check_base_url, check_redis_url, is_origin
+from proxy.settings.addresses import check_base_url, check_certificates, check_redis_url, is_origin
 
 LARGEST_LIMIT = 1_000_000_000
 """Above it a bucket's micro-units (limit x 10^6) would leave the integers a double can hold."""
@@ -36,6 +36,7 @@ class Settings(BaseModel):
     openai_base_url: str = Field("https://api.openai.com/v1", alias="OPENAI_BASE_URL")
     openai_organization: str | None = Field(None, alias="OPENAI_ORGANIZATION")
     openai_project: str | None = Field(None, alias="OPENAI_PROJECT")
+    upstream_ca_file: str | None = Field(None, alias="PROXY_UPSTREAM_CA_FILE")
     upstream_profile: Literal["openai", "compatible"] = Field(
         "openai", alias="PROXY_UPSTREAM_PROFILE"
     )
@@ -142,6 +143,13 @@ class Settings(BaseModel):
     @classmethod
     def _base_url_is_plain(cls, value: str, info: ValidationInfo) -> str:
         return check_base_url(value, allow_http=info.data.get("upstream_allow_http", False))
+
+    @field_validator("upstream_ca_file")
+    @classmethod
+    def _ca_file_holds_certificates(cls, value: str | None) -> str | None:
+        if value:
+            check_certificates(value)
+        return value
 
     @field_validator("redis_url")
     @classmethod

@@ -53,6 +53,7 @@ class Upstream:
         self._base = settings.openai_base_url
         self._keys = Keys(settings.upstream_keys)
         self._timeout = (settings.upstream_connect_timeout, settings.upstream_read_timeout)
+        self._verify = settings.upstream_ca_file or True
         self._total = settings.upstream_total_timeout
         self._stream_total = settings.upstream_stream_timeout
         self._most_bytes = settings.upstream_max_bytes
@@ -184,7 +185,7 @@ class Upstream:
         request.headers["Content-Length"] = str(len(body))
         try:
             response = self._adapter.send(
-                request, stream=True, timeout=self._timeout, verify=True, proxies={}
+                request, stream=True, timeout=self._timeout, verify=self._verify, proxies={}
             )
         except UpstreamTimeout:  # the deadline of the whole answer
             self._breaker.failed(time.monotonic())

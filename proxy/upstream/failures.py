@@ -6,6 +6,7 @@ Source: OpenAI's error codes guide and the errors its SDKs raise, as of November
 from __future__ import annotations
 
 import re
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -82,6 +83,10 @@ def from_answer(
 
 def from_exception(error: Exception) -> ApiError:
     """The error for an answer that did not come, or came in part."""
+    if _untrusted(error):
+        failed = UpstreamUnreachable("ChatGPT's certificate is not one that the service trusts.")
+        failed.should_retry = False
+        return failed
     if _never_reached(error):
         return UpstreamUnreachable("ChatGPT cannot be reached.")
     if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
@@ -91,10 +96,20 @@ def from_exception(error: Exception) -> ApiError:
 
 def _never_reached(error: Exception) -> bool:
     """Whether no connection was made, so that ChatGPT surely did nothing."""
-    if isinstance(error, requests.ConnectTimeout):
-        return True
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return isinstance(reason, urllib3.exceptions.NewConnectionError)
+    never = isinstance(_reason(error), urllib3.exceptions.NewConnectionError)
+    return never or isinstance(error, requests.ConnectTimeout)
+
+
+def _untrusted(error: Exception) -> bool:
+    """Whether the other side could not prove who it is, so that nothing was sent to it."""
+    reason = _reason(error)
+    cause = reason.args[0] if isinstance(reason, urllib3.exceptions.SSLError) else None
+    return isinstance(cause, ssl.SSLCertVerificationError)
+
+
+def _reason(error: Exception) -> object:
+    """What urllib3 says underneath an error of requests."""
+    return getattr(error.args[0], "reason", None) if error.args else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

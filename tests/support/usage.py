@@ -31,6 +31,11 @@ def spent(store: Store, client: Client) -> tuple[int, int]:
     return told["requests"], told["total_tokens"]
 
 
+def requests_left(client: Client) -> int:
+    """Requests that are left to a caller's key, as a request that takes none is told."""
+    return int(client.post("/chat", json={}).headers["x-ratelimit-remaining-requests"])
+
+
 def about(tokens: int) -> Any:
     """So many tokens; an estimate may be a tenth off."""
     return pytest.approx(tokens, rel=0.1)

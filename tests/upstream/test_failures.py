@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -136,6 +137,7 @@ def test_the_wait_is_the_one_chatgpt_asks_for(headers: dict[str, str], seconds: 
 
 
 POOL = urllib3.HTTPConnectionPool("x")
+FORGED = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1, "self-signed"))
 NEVER = urllib3.exceptions.NewConnectionError(urllib3.connection.HTTPConnection("x"), "refused")
 
 
@@ -144,6 +146,10 @@ NEVER = urllib3.exceptions.NewConnectionError(urllib3.connection.HTTPConnection(
     [
         (requests.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/", NEVER)), "reached"),
         (requests.ConnectTimeout(), "reached"),
+        (
+            requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(POOL, "/", FORGED)),
+            "trusts",
+        ),
         (requests.ReadTimeout(), "in time"),
         (urllib3.exceptions.ReadTimeoutError(POOL, "/", "late"), "in time"),
         (requests.ConnectionError("aborted"), "broke"),
