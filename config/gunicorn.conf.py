@@ -1,25 +1,77 @@
 """gunicorn's settings, all taken from the service's own: see docs/settings.md."""
 
+from __future__ import annotations
+
+import os
+import resource
+import signal
 import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from proxy.domain.catalog import Catalog
 from proxy.domain.personas import Personas
 from proxy.errors import SettingsError
 from proxy.settings import load
 
+if TYPE_CHECKING:
+    from proxy.settings import Settings
+
+_MOST_FILES = 65_536
+
+
+def _checked() -> Settings:
+    loaded = load()
+    Catalog(loaded.models)
+    Personas(loaded.personas)
+    return loaded
+
+
+def _allow_files() -> None:
+    """Let a worker have as many connections as the system allows: each is an open file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _MOST_FILES)), hard))
+
+
+def on_starting(server: Any) -> None:
+    """Reload on SIGHUP only what is well, and tell the workers of now that others follow them.
+
+    gunicorn by itself would end the whole service over a wrong setting, and tells a worker that is
+    replaced the same as one that is to stop with the service.
+    """
+    reload = server.handle_hup
+
+    def reload_if_well() -> None:
+        try:
+            _checked()
+        except SettingsError as error:
+            sentence = f"chat-proxy: {error} Nothing is reloaded."
+            server.log.error(sentence)  # noqa: TRY400 - the sentence says all
+            return
+        for pid in list(server.WORKERS):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGHUP)
+        reload()
+
+    server.handle_hup = reload_if_well
+
+
 try:
-    settings = load()
-    Catalog(settings.models)
-    Personas(settings.personas)
+    settings = _checked()
 except SettingsError as error:
     sys.exit(f"chat-proxy: {error}")
+_allow_files()
 
 bind = f"{settings.host}:{settings.port}"
 workers = settings.workers
-worker_class = "gevent"
-worker_connections = 10_000
+worker_class = "proxy.web.worker.Worker"
+# Above the requests that are taken: room for refusals, for health checks, and for idle connections.
+worker_connections = settings.max_requests_per_worker * 5 // 4 + 64
+max_requests = settings.recycle_after
+max_requests_jitter = settings.recycle_after // 10
 graceful_timeout = settings.graceful_timeout
 keepalive = 75
+http_parser = "python"
 accesslog = None
 errorlog = "-"
 loglevel = "warning"

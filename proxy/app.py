@@ -33,6 +33,7 @@ from proxy.web.admin.keys import KeyViews
 from proxy.web.admin.limits import LimitViews
 from proxy.web.admin.teams import TeamViews
 from proxy.web.admin.usage import UsageViews
+from proxy.workload import Workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,28 +62,28 @@ def create_app(settings: Settings) -> Flask:
     limiter = Limiter(store, settings, learning)
     signer = browser_tokens.signer(settings)
     authenticator = auth.Authenticator(store, settings, signer)
-    turns = Chat(Turns(settings, store, keeper, planner, personas), keeper, upstream)
+    workload = Workload(settings)
+    turns = Chat(Turns(settings, store, keeper, planner, personas), keeper, upstream, workload)
     for owned in (store, upstream, keeper):
         atexit.register(owned.close)
 
     app = Flask("proxy", static_folder=None)
     app.url_map.merge_slashes = False
+    app.extensions["workload"] = workload
     errors.register(app)
-    hooks.register(app)
+    hooks.register(app, workload)
     cors.Cors(settings).register(app)
     reader = Reader(store, keeper, settings)
-    relay = Relay(store, keeper, upstream, planner)
+    relay = Relay(store, keeper, upstream, planner, workload)
     chats = chat.ChatViews(settings, authenticator, limiter, turns, reader, store)
     app.register_blueprint(chats.blueprint())
-    app.register_blueprint(
-        turn_views.TurnViews(settings, authenticator, store, keeper, reader).blueprint()
-    )
+    app.register_blueprint(turn_views.TurnViews(authenticator, store, keeper, reader).blueprint())
     completions = openai.OpenAIViews(settings, authenticator, limiter, turns, relay, reader, store)
     app.register_blueprint(completions.blueprint())
     views = sessions.Sessions(settings, authenticator, store, planner, personas)
     app.register_blueprint(views.blueprint())
     app.register_blueprint(token_views.TokenViews(settings, authenticator, signer).blueprint())
-    app.register_blueprint(health.blueprint(store))
+    app.register_blueprint(health.blueprint(store, workload))
     app.register_blueprint(metrics.blueprint(store, catalog, upstream))
     app.register_blueprint(openapi.blueprint())
     for routes in _admin(settings, store, limiter, catalog):

@@ -26,13 +26,17 @@ if TYPE_CHECKING:
     from proxy.store.keeper import Keeper
     from proxy.turns import Answered, Running, Turns
     from proxy.upstream.client import Upstream
+    from proxy.workload import Workload
 
 
 class Chat:
     """Turns of conversations with ChatGPT."""
 
-    def __init__(self, turns: Turns, keeper: Keeper, upstream: Upstream) -> None:
+    def __init__(
+        self, turns: Turns, keeper: Keeper, upstream: Upstream, workload: Workload
+    ) -> None:
         self._turns = turns
+        self._workload = workload
         self._keeper = keeper
         self._upstream = upstream
 
@@ -49,18 +53,22 @@ class Chat:
             caller: who asks; the session must be theirs.
             request: the message and how it is to be answered.
             allowance: the limits it is counted against.
-            cancellation: stops it while it waits for its turn.
+            cancellation: stops it while it waits for its turn or for ChatGPT.
 
         Raises:
             ApiError: nothing was stored, and what was taken from the limits is given back, unless
                 ChatGPT was reached and may have charged for it.
         """
-        with self._turns.admitted(caller, request, allowance, cancellation) as turn:
+        with (
+            self._workload.turn(cancellation, streams=False),
+            self._turns.admitted(caller, request, allowance, cancellation) as turn,
+        ):
             if not self._reserve(turn):
                 with cancellation.heard():
                     turn.allowance.wait()
             cancellation.begin()
-            completion = self._upstream.complete(turn.plan.payload)
+            with cancellation.heard():
+                completion = self._upstream.complete(turn.plan.payload)
             return self._turns.commit(
                 turn,
                 answer=completion.message,
@@ -93,6 +101,7 @@ class Chat:
             ApiError: the turn did not begin.
         """
         with ExitStack() as held:
+            held.enter_context(self._workload.turn(cancellation, streams=True))
             admitted = self._turns.admitted(caller, request, allowance, cancellation)
             turn = held.enter_context(admitted)
             session_id = turn.opened.session.id

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from proxy.upstream.client import Upstream
     from proxy.upstream.sse import Event
     from proxy.upstream.tally import Tally
+    from proxy.workload import Workload
 
 
 @dataclass(slots=True)
@@ -61,8 +62,16 @@ class _Running:
 class Relay:
     """Passes requests on to ChatGPT within the limits."""
 
-    def __init__(self, store: Store, keeper: Keeper, upstream: Upstream, planner: Planner) -> None:
+    def __init__(
+        self,
+        store: Store,
+        keeper: Keeper,
+        upstream: Upstream,
+        planner: Planner,
+        workload: Workload,
+    ) -> None:
         self._store = store
+        self._workload = workload
         self._keeper = keeper
         self._upstream = upstream
         self._planner = planner
@@ -80,9 +89,13 @@ class Relay:
             ApiError: the caller may not, a limit is reached, or ChatGPT did not answer.
             AlreadyAsked: the idempotency key was used before for the same request.
         """
-        with self._reserved(caller, asked, allowance, cancellation) as running:
+        with (
+            self._workload.turn(cancellation, streams=False),
+            self._reserved(caller, asked, allowance, cancellation) as running,
+        ):
             payload = self._payload(caller, asked, {})
-            raw = self._upstream.post(asked.path, payload, asked.body["model"])
+            with cancellation.heard():
+                raw = self._upstream.post(asked.path, payload, asked.body["model"])
             running.spent = completion.usage_in(raw) or Usage(
                 running.prompt, estimate_value(raw.decode("utf-8", "replace")), estimated=True
             )
@@ -107,6 +120,7 @@ class Relay:
             ApiError: as in `whole`; after the first event only that the answer broke off.
         """
         with ExitStack() as held:
+            held.enter_context(self._workload.turn(cancellation, streams=True))
             running = held.enter_context(self._reserved(caller, asked, allowance, cancellation))
             with cancellation.heard():
                 answer = self._open(held, caller, asked)
@@ -125,6 +139,7 @@ class Relay:
         live.cancel = cancellation.ask
         try:
             with ExitStack() as held:
+                held.enter_context(self._workload.turn(cancellation, streams=True))
                 running = held.enter_context(
                     self._reserved(caller, asked, allowance, cancellation, live)
                 )

@@ -28,9 +28,11 @@ ProxyError
     │   ├── UpstreamAuthFailed
     │   ├── UpstreamUnreachable
     │   └── UpstreamBroken   it began, and what it did cannot be used
-    ├── TurnInterrupted       502  the worker that streamed it is gone
+    ├── TurnInterrupted       502  the worker that ran it is gone or is being stopped
     ├── StoreUnavailable      503
     ├── UpstreamUnavailable   503  not asked, for it failed again and again
+    ├── Overloaded            503  the worker has as much to do as it may
+    ├── Draining              503  the service is being stopped
     ├── UpstreamQuotaExhausted 503
     └── UpstreamTimeout       504
 """
@@ -61,7 +63,9 @@ from proxy.errors.root import (
     SettingsError,
 )
 from proxy.errors.service import (
+    Draining,
     InsufficientQuota,
+    Overloaded,
     RateLimitExceeded,
     StoreUnavailable,
     TurnCancelled,
@@ -85,6 +89,7 @@ __all__ = [
     "Charge",
     "Conflict",
     "ContextLengthExceeded",
+    "Draining",
     "IdempotencyConflict",
     "InsufficientQuota",
     "InvalidAdminToken",
@@ -94,6 +99,7 @@ __all__ = [
     "ModelNotAllowed",
     "NotFound",
     "OriginNotAllowed",
+    "Overloaded",
     "ProxyError",
     "RateLimitExceeded",
     "RequestTimeout",

@@ -41,13 +41,34 @@ class TurnCancelled(ApiError):
 
 
 class TurnInterrupted(ApiError):
-    """The worker that streamed the turn is gone; the session can be used again."""
+    """The worker that ran the turn is gone or is being stopped; the session can be used again."""
 
     status = HTTPStatus.BAD_GATEWAY
     code = "turn_interrupted"
+    charge: Charge = "prompt"
 
     def __init__(self) -> None:
         super().__init__("The turn was interrupted before its end: ask again.")
+
+
+class Overloaded(ApiError):
+    """The worker has as much to do as it may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("The service has too much to do: try again shortly.", retry_after=1)
+
+
+class Draining(ApiError):
+    """The service is being stopped and begins nothing new."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    code = "draining"
+
+    def __init__(self) -> None:
+        super().__init__("The service is being restarted: try again shortly.", retry_after=1)
 
 
 class StoreUnavailable(ApiError):

@@ -92,6 +92,15 @@ class Settings(BaseModel):
     redis_max_connections: int = Field(64, ge=1, alias="PROXY_REDIS_MAX_CONNECTIONS")
     graceful_timeout: int = Field(30, ge=0, le=3600, alias="PROXY_GRACEFUL_TIMEOUT")
 
+    # What a worker takes upon itself
+    max_requests_per_worker: int = Field(
+        8000, ge=1, le=1_000_000, alias="PROXY_MAX_REQUESTS_PER_WORKER"
+    )
+    max_streams_per_worker: int = Field(
+        4000, ge=1, le=1_000_000, alias="PROXY_MAX_STREAMS_PER_WORKER"
+    )
+    recycle_after: int = Field(0, ge=0, alias="PROXY_RECYCLE_AFTER")
+
     # What it says
     log_format: Literal["json", "console"] = Field("json", alias="PROXY_LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="PROXY_LOG_LEVEL")

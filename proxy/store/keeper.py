@@ -87,6 +87,7 @@ class Keeper:
     def close(self) -> None:
         """Write what is left and stop."""
         self._closed = True
+        self._work.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -101,8 +102,10 @@ class Keeper:
         self._work.set()
 
     def _run(self) -> None:
-        while not self._closed:
-            if not self._held and not self._live:
+        closed = False
+        while not closed:
+            closed = self._closed
+            if not closed and not self._held and not self._live:
                 self._work.clear()
                 self._work.wait(FLUSH_S * 10)
             time.sleep(FLUSH_S)

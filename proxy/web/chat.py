@@ -102,8 +102,7 @@ class ChatViews:
         if stream:
             headers = {"X-Turn-ID": earlier.turn_id} | REPLAYED
             events = self._repeats.events(claim, earlier, _made_up)
-            timeout = self._settings.write_timeout
-            return streams.of_events(events, timeout, headers) if events else None
+            return streams.of_events(events, headers) if events else None
         answer = self._repeats.answer(claim, earlier)
         return responses.replayed(answer, REPLAYED) if answer else None
 
@@ -122,7 +121,7 @@ class ChatViews:
             watcher = streams.when_gone(cancellation.leave)
         events = _watched(self._reader.follow_live(live), watcher)
         if options.stream:
-            return streams.of_turn(live, events, self._settings.write_timeout)
+            return streams.of_turn(live, events)
         for _ in events:
             pass
         if live.failure:

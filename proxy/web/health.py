@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response
 
+from proxy.errors import Draining
 from proxy.store.connection import ping
 from proxy.web import responses
 
 if TYPE_CHECKING:
     from proxy.store.connection import Store
+    from proxy.workload import Workload
 
 
-def blueprint(store: Store) -> Blueprint:
+def blueprint(store: Store, workload: Workload) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("health", __name__)
 
@@ -23,6 +25,8 @@ def blueprint(store: Store) -> Blueprint:
 
     @routes.get("/readyz")
     def readyz() -> Response:
+        if workload.draining:
+            raise Draining
         store.run(ping())
         return responses.json({"status": "ok", "redis": "ok"})
 

@@ -15,15 +15,22 @@ from proxy.web import ratelimit
 
 if TYPE_CHECKING:
     from proxy.allowance import Allowance
+    from proxy.workload import Workload
 
 _PROBES = {"/livez", "/metrics", "/readyz"}
 """Asked every few seconds by machines; not worth a line each."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
-def register(app: Flask) -> None:
+def register(app: Flask, workload: Workload) -> None:
     """Put the hooks round every request of the app."""
+
+    def check() -> None:
+        if request.path not in _PROBES:
+            workload.check()
+
     app.before_request(_begin)
+    app.before_request(check)
     app.after_request(_end)
 
 

@@ -138,8 +138,13 @@ class OpenAIViews:
         return waiting.asked(self._settings)
 
     def _whole(self, caller: Caller, asked: RelayRequest) -> Response:
+        """ChatGPT's answer; who goes away ends it, unless a repeat may still ask for it."""
         cancellation = Cancellation()
-        with waiting.watched(cancellation, asked.wait_s):
+        if asked.claim:
+            caller_waits = waiting.watched(cancellation, asked.wait_s)
+        else:
+            caller_waits = streams.watched(cancellation.ask)
+        with caller_waits:
             return _json(self._relay.whole(caller, asked, g.allowance, cancellation))
 
     def _turn(self, caller: Caller, turn: TurnRequest, *, stream: bool) -> Response:
@@ -170,7 +175,7 @@ class OpenAIViews:
             events = self._relay.stream(caller, asked, g.allowance, tally, cancellation)
             held.pop_all()
         written = openai_events.written(events, write, watcher, done=asked.path == CHAT)
-        return streams.of_events(written, self._settings.write_timeout)
+        return streams.of_events(written)
 
     def _followed(self, live: LiveTurn) -> Response:
         """Events of a turn that goes on without its caller."""
@@ -178,7 +183,7 @@ class OpenAIViews:
         if live.session_id:
             headers["X-Session-ID"] = live.session_id
         chunks = openai_events.chunks_of(self._reader.follow_live(live))
-        return streams.of_events(chunks, self._settings.write_timeout, headers)
+        return streams.of_events(chunks, headers)
 
     def _once(
         self, claim: Claim | None, fresh: Callable[[], Response], *, stream: bool
@@ -196,7 +201,7 @@ class OpenAIViews:
                 events = self._repeats.events(claim, earlier, openai_events.made_up)
                 if events is not None:
                     chunks = openai_events.chunks_of(events)
-                    return streams.of_events(chunks, self._settings.write_timeout, headers)
+                    return streams.of_events(chunks, headers)
                 continue
             answer = self._repeats.answer(claim, earlier)
             if answer is not None:

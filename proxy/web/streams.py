@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import gevent
@@ -27,31 +28,26 @@ HEADERS = {
 HEARTBEAT = b": still here\n\n"
 
 
-def of_turn(live: LiveTurn, events: Iterator[bytes], write_timeout: float) -> Response:
+def of_turn(live: LiveTurn, events: Iterator[bytes]) -> Response:
     """A turn that begins, in the form the caller asks for."""
     headers = {"X-Session-ID": live.session_id, "X-Turn-ID": live.turn_id}
     if live.dropped:
         headers["X-Dropped-Params"] = ", ".join(live.dropped)
     if responses.wants_text():
         headers |= HEADERS | {"Content-Type": "text/plain; charset=utf-8"}
-        return Response(_bounded(_text(events), write_timeout), headers=headers)
-    return of_events(events, write_timeout, headers)
+        return Response(_text(events), headers=headers)
+    return of_events(events, headers)
 
 
-def of_events(
-    events: Iterator[bytes], write_timeout: float, headers: dict[str, str] | None = None
-) -> Response:
+def of_events(events: Iterator[bytes], headers: dict[str, str] | None = None) -> Response:
     """A response of server-sent events.
 
     Args:
         events: bytes to send; nothing (``b""``) becomes a comment that shows life.
-        write_timeout: seconds after which a client that does not read is let go.
         headers: more headers.
     """
     alive = (event or HEARTBEAT for event in events)
-    return Response(
-        _bounded(alive, write_timeout), headers=HEADERS | (headers or {}), direct_passthrough=True
-    )
+    return Response(alive, headers=HEADERS | (headers or {}), direct_passthrough=True)
 
 
 def when_gone(act: Callable[[], None]) -> gevent.Greenlet:
@@ -62,6 +58,16 @@ def when_gone(act: Callable[[], None]) -> gevent.Greenlet:
     return gevent.spawn(_watch, request.environ["gunicorn.socket"], act)
 
 
+@contextmanager
+def watched(act: Callable[[], None]) -> Iterator[None]:
+    """As `when_gone`, while this runs."""
+    watcher = when_gone(act)
+    try:
+        yield
+    finally:
+        watcher.kill(block=False)
+
+
 def _watch(connection: socket.socket, act: Callable[[], None]) -> None:
     try:
         gevent.socket.wait_read(connection.fileno())
@@ -70,23 +76,6 @@ def _watch(connection: socket.socket, act: Callable[[], None]) -> None:
     except OSError:
         pass
     act()
-
-
-def _bounded(events: Iterator[bytes], write_timeout: float) -> Iterator[bytes]:
-    """Let a client go that does not read: a write to its socket fails after the timeout."""
-    connection = request.environ.get("gunicorn.socket")
-    return _with_timeout(events, connection, write_timeout) if connection else events
-
-
-def _with_timeout(
-    events: Iterator[bytes], connection: socket.socket, write_timeout: float
-) -> Iterator[bytes]:
-    before = connection.gettimeout()
-    connection.settimeout(write_timeout)
-    try:
-        yield from events
-    finally:
-        connection.settimeout(before)
 
 
 def _text(events: Iterator[bytes]) -> Iterator[bytes]:

@@ -12,7 +12,6 @@ from proxy.store import turn_log
 from proxy.web import responses, streams
 
 if TYPE_CHECKING:
-    from proxy.settings import Settings
     from proxy.store.connection import Store
     from proxy.store.keeper import Keeper
     from proxy.store.reader import Reader
@@ -24,13 +23,11 @@ class TurnViews:
 
     def __init__(
         self,
-        settings: Settings,
         authenticator: Authenticator,
         store: Store,
         keeper: Keeper,
         reader: Reader,
     ) -> None:
-        self._settings = settings
         self._authenticator = authenticator
         self._store = store
         self._keeper = keeper
@@ -47,7 +44,7 @@ class TurnViews:
         """GET /chat/turns/{id}/events."""
         owner = self._owner()
         events = self._reader.follow(_checked(turn_id), owner, _after())
-        return streams.of_events(events, self._settings.write_timeout, {"X-Turn-ID": turn_id})
+        return streams.of_events(events, {"X-Turn-ID": turn_id})
 
     def cancel(self, turn_id: str) -> Response:
         """POST /chat/turns/{id}/cancel; the turn's producer may be in another worker."""

@@ -57,8 +57,5 @@ def watched(cancellation: Cancellation, wait_s: float) -> Iterator[None]:
     if not wait_s:
         yield
         return
-    watcher = streams.when_gone(cancellation.leave)
-    try:
+    with streams.watched(cancellation.leave):
         yield
-    finally:
-        watcher.kill(block=False)

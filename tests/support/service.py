@@ -85,6 +85,15 @@ class Service:
         """All that it printed so far."""
         return self._log.read_text("utf-8")
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._child.running
+
+    def tell(self, number: signal.Signals) -> None:
+        """Send the arbiter a signal."""
+        os.kill(self.pid, number)
+
     def kill_worker(self, pid: int) -> None:
         """End a worker as a crash would."""
         os.kill(pid, signal.SIGKILL)
