@@ -20,6 +20,10 @@ _JSON_TYPES = {"application/json", "application/x-www-form-urlencoded", ""}
 _DRAINED = 16
 """How many times the limit is read and thrown away, so that the refusal reaches the sender."""
 _CHUNK = 65_536
+_MOST_VALUES = 300_000
+"""As many commas and brackets may be in a body. No window of a model holds a text with more, and
+its worker understands them within a quarter of a second: millions would hold up everybody else for
+many."""
 
 
 def read_json(settings: Settings, *, optional: bool = False) -> dict[str, Any]:
@@ -32,8 +36,8 @@ def as_json(raw: bytes, settings: Settings, *, optional: bool = False) -> dict[s
 
     Raises:
         UnsupportedMediaType: it says that it is something else.
-        InvalidRequest: it is not UTF-8, not JSON, not an object, nested too deeply, or holds a
-            name twice.
+        InvalidRequest: it is not UTF-8, not JSON, not an object, nested too deeply, of too many
+            values, or holds a name twice.
     """
     if optional and not raw.strip():
         return {}
@@ -90,6 +94,8 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
     Raises:
         InvalidRequest: it is none; the message says why.
     """
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise InvalidRequest(f"The body holds more than {_MOST_VALUES} values: send fewer.")
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -99,15 +105,24 @@ def parse_json(body: bytes, max_depth: int) -> dict[str, Any]:
         raise InvalidRequest('The body must be a JSON object, such as {"message": "Hello"}.')
     if _deeper_than(value, max_depth):
         raise InvalidRequest(f"The body is nested deeper than {max_depth} levels.")
+    gevent.sleep(0)  # others may go on between two steps that take long with a large body
     json.loads(body, object_pairs_hook=_without_repeats)
+    gevent.sleep(0)
     return value
 
 
 def _deeper_than(value: Any, depth: int) -> bool:
-    if depth < 0:
-        return True
-    inner = value.values() if isinstance(value, dict) else value
-    return any(_deeper_than(item, depth - 1) for item in inner if isinstance(item, dict | list))
+    level = [value]
+    for _ in range(depth + 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> None:
