@@ -45,6 +45,15 @@ class Reader:
         first = self._read(turn_id, owner, after)
         return self._follow_log(turn_id, owner, after, first)
 
+    def whole(self, turn_id: str, owner: str) -> list[bytes] | None:
+        """All events of a turn that is stored; None if its worker died before it told them all.
+
+        A worker that writes them this moment is waited for, no longer than its lease. Raises as
+        `follow` does.
+        """
+        told = [frame for frame in self.follow(turn_id, owner, 0) if frame]
+        return None if not told or b"\nevent: error\n" in told[-1] else told
+
     def follow_live(self, live: LiveTurn, after: int = 0) -> Iterator[bytes]:
         """The events of a turn that streams in this worker, as in `follow`."""
         number = after

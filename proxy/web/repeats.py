@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from flask import request
@@ -70,18 +71,24 @@ class Repeats:
         earlier: AlreadyAsked,
         made_up: Callable[[bytes], Iterator[bytes]],
     ) -> Iterator[bytes] | None:
-        """The turn's own events as long as they are kept, else events made from its answer.
+        """The turn's own events as long as all are kept, else events made from its answer.
 
         A first request that has not begun to stream yet is waited for; None when it came to
         nothing. Raises as `answer` does.
         """
         for state in self._states(claim, earlier):
-            try:
+            if state.answer is not None:
+                told = self._told(state.turn_id, claim.owner)
+                return made_up(state.answer) if told is None else iter(told)
+            with suppress(TurnNotFound):
                 return self._reader.follow(state.turn_id, claim.owner, 0)
-            except TurnNotFound:
-                if state.answer is not None:
-                    return made_up(state.answer)
         return None
+
+    def _told(self, turn_id: str, owner: str) -> list[bytes] | None:
+        try:
+            return self._reader.whole(turn_id, owner)
+        except TurnNotFound:
+            return None
 
     def _states(self, claim: Claim, earlier: AlreadyAsked) -> Iterator[AlreadyAsked]:
         """What becomes of the first request as time goes by, until it came to nothing.

@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -96,7 +97,8 @@ class Service:
 
     def kill_worker(self, pid: int) -> None:
         """End a worker as a crash would."""
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.kill(pid, signal.SIGKILL)
 
     def client(self, key: str | None = None) -> Client:
         """A caller with this client key."""

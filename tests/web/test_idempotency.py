@@ -10,7 +10,7 @@ import orjson
 import pytest
 import requests
 
-from proxy.store import idempotency
+from proxy.store import idempotency, keyspace
 from proxy.store.connection import Command
 from tests.support.fault_proxy import FaultProxy
 from tests.support.service import Service
@@ -437,6 +437,27 @@ def test_the_key_of_a_killed_worker_s_request_is_free_after_its_lease(
     wait_until(lambda: way.words(way.ask(api)) == SAID, "the key to be free", LEASE_S + 4)
     assert chatgpt.stats()["requests"] == 2
     assert turn_counts(api) == ([1] if way.path == CHAT else [])
+
+
+def lose_end(store: Store, turn_id: str) -> None:
+    """Leave the turn as one whose worker was killed between storing it and telling its end."""
+    meta, log = keyspace.turn(turn_id)
+    ended = Command(("HGET", meta, "status"), lambda status: status == b"ended")
+    wait_until(lambda: store.run(ended), "the end to be in the log")
+    last = store.run(Command(("XREVRANGE", log, "+", "-", "COUNT", 1), lambda found: found[0][0]))
+    store.run(Command(("XDEL", log, last), lambda _: None))
+    store.run(Command(("HSET", meta, "status", "running", "alive", 0), lambda _: None))
+
+
+@each_stream
+def test_a_stored_turn_is_given_though_its_worker_died_before_it_told_its_end(
+    api: Client, chatgpt: Control, store: Store, way: Way
+) -> None:
+    lose_end(store, way.ask(api).headers["X-Turn-ID"])
+    again = way.ask(api)
+    assert way.words(again) == SAID
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert chatgpt.stats()["requests"] == 1
 
 
 # The key itself, and what it costs
