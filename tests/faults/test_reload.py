@@ -55,7 +55,7 @@ def replaced(service: Service, former: list[int]) -> bool:
 def test_no_request_fails_while_workers_are_replaced(
     start_service: StartService, chatgpt: Control, new_key: NewKey
 ) -> None:
-    service = start_service(WEB_CONCURRENCY="2")
+    service = start_service(WEB_CONCURRENCY="2", PROXY_GRACEFUL_TIMEOUT="60")
     caller = service.client(new_key(rpm=0, tpm=0))
     former = service.workers
     chatgpt.queue(total_chars=40, chunk_size=4, chunks_per_s=4)
@@ -74,7 +74,9 @@ def test_no_request_fails_while_workers_are_replaced(
 def test_recycled_workers_fail_no_request(
     start_service: StartService, chatgpt: Control, new_key: NewKey
 ) -> None:
-    service = start_service(WEB_CONCURRENCY="2", PROXY_RECYCLE_AFTER="100")
+    service = start_service(
+        WEB_CONCURRENCY="2", PROXY_RECYCLE_AFTER="100", PROXY_GRACEFUL_TIMEOUT="60"
+    )
     caller = service.client(new_key(rpm=0, tpm=0))
     former = service.workers
     with asked_all_the_time(service, caller) as statuses:

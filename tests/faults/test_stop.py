@@ -52,7 +52,7 @@ def complete(caller: Client, *, streamed: bool) -> requests.Response:
 def test_it_begins_nothing_new_and_ends_what_runs(
     start_service: StartService, chatgpt: Control, new_key: NewKey, threads: ThreadPoolExecutor
 ) -> None:
-    service = start_service()
+    service = start_service(PROXY_GRACEFUL_TIMEOUT="60")
     caller = service.client(new_key())
     chatgpt.queue(**SHORT)
     with stream(caller) as events, KeptConnection(service, caller) as kept:

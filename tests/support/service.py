@@ -53,6 +53,7 @@ class Service:
                 "OPENAI_API_KEY": CANARY,
                 "PROXY_PORT": str(self.port),
                 "WEB_CONCURRENCY": "1",
+                "PROXY_GRACEFUL_TIMEOUT": "2",
                 **settings,
             }
         )
