@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.faults.hostile import Crowd, dripping_bodies
+from tests.faults.kept_connection import KeptConnection
 from tests.streaming.listening import Stream, cancel, stream
 from tests.support.service import Service
 from tests.support.waiting import wait_until
@@ -90,6 +92,25 @@ def test_a_stream_too_many_is_refused_and_the_others_go_on(
             assert one.until("error")
     with stream(caller) as events:
         assert list(events)[-1].kind == "done"
+
+
+@pytest.mark.soak
+def test_a_refusal_takes_less_than_twenty_milliseconds(
+    small: Service, caller: Client, chatgpt: Control
+) -> None:
+    chatgpt.defaults(total_chars=100_000, chunk_size=10, chunks_per_s=10)
+    with ExitStack() as open_streams, KeptConnection(small, caller) as kept:
+        for _ in range(STREAMS):
+            open_streams.enter_context(stream(caller))
+        body = json.dumps({"message": "Hello", "stream": True})
+        took = []
+        for _ in range(500):
+            asked = time.monotonic()
+            assert kept.ask("POST", "/chat", body).error["code"] == "overloaded"
+            took.append((time.monotonic() - asked) * 1000)
+        took.sort()
+        print(f"\nrefused within {took[250]:.1f} ms in the median, {took[495]:.1f} ms of 99 %")
+        assert took[495] < 20
 
 
 def test_slow_bodies_starve_nobody(small: Service, caller: Client) -> None:

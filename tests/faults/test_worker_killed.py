@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -115,6 +116,21 @@ def test_what_it_took_from_its_key_s_limit_comes_back_with_time(
     with closing(HangingTurn(service, caller, chatgpt)) as turn:
         service.kill_worker(turn.worker)
     wait_until(lambda: caller.chat().ok, "the key's next request", seconds=5)
+
+
+@pytest.mark.soak
+def test_a_new_worker_serves_within_two_seconds(start_service: StartService) -> None:
+    service = start_service()
+    took = []
+    for _ in range(20):
+        (killed,) = service.workers
+        at = time.monotonic()
+        service.kill_worker(killed)
+        wait_until(lambda: service.client().get("/livez").ok, "a new worker")
+        took.append(time.monotonic() - at)
+        wait_until(lambda: len(service.workers) == 1, "one worker")
+    print(f"\na new worker after {sorted(took)[10]:.2f} s in the median, {max(took):.2f} s at most")
+    assert max(took) <= 2
 
 
 def test_the_other_worker_goes_on_and_a_new_one_comes(

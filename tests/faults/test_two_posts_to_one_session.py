@@ -1,4 +1,4 @@
-"""A turn that outlasts its lease keeps its session to the end."""
+"""Two posts to one session: one is answered, the other is told to wait, however long it takes."""
 
 from __future__ import annotations
 
