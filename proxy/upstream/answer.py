@@ -29,6 +29,10 @@ def late() -> UpstreamTimeout:
     return UpstreamTimeout("ChatGPT did not finish its answer in time.")
 
 
+def _too_large() -> UpstreamBroken:
+    return UpstreamBroken("ChatGPT's answer is larger than the service takes.")
+
+
 class Answer:
     """Status and headers, and a body that is yet to be read; a context manager that closes it."""
 
@@ -60,12 +64,26 @@ class Answer:
         self._timer.close()
         self._response.close()
 
-    def body(self) -> bytes:
-        """The whole body.
+    def check_form(self) -> None:
+        """Take it only as it was asked for: what is compressed may become larger than any bound.
+
+        Raises:
+            UpstreamBroken: it is compressed all the same; the connection is closed.
+        """
+        if self.headers.get("content-encoding", "identity").lower() != "identity":
+            self.close()
+            raise UpstreamBroken("ChatGPT's answer is compressed, which was not asked for.")
+
+    def body(self, most_bytes: int) -> bytes:
+        """The whole body, if it is no larger than this.
 
         Raises:
             UpstreamTimeout, UpstreamBroken: it did not come in time, or not whole, or is too large.
         """
+        self._left = min(self._left, most_bytes)
+        declared: int | None = self._response.raw.length_remaining
+        if declared is not None and declared > self._left:
+            raise _too_large()
         return b"".join(self._chunks())
 
     def events(self) -> Iterator[list[sse.Event]]:
@@ -94,7 +112,7 @@ class Answer:
             while chunk := self._read():
                 self._left -= len(chunk)
                 if self._left < 0:
-                    raise UpstreamBroken("ChatGPT's answer is larger than the service takes.")
+                    raise _too_large()
                 yield chunk
                 if time.monotonic() > self._deadline:
                     raise late()

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from proxy.domain.conversation import Message, Usage
 
 DONE = b"[DONE]"
+_MOST_CHARS = 2_000_000
+"""Several times the longest answer of a model: all of it is held in memory, more than once."""
+_MOST_CALLS = 128
+"""More tools than these OpenAI takes in no request."""
 
 
 class Assembly:
@@ -35,12 +39,13 @@ class Assembly:
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._chars = 0
 
     def add(self, data: bytes) -> dict[str, Any]:
         """Take a chunk in; its delta: content, refusal or tool_calls, nothing if it has none.
 
         Raises:
-            UpstreamBroken: it cannot be understood.
+            UpstreamBroken: it cannot be understood, or the answer grows too large.
             UpstreamError: it is an error, which ends the stream.
         """
         if data == DONE:
@@ -81,7 +86,7 @@ class Assembly:
             delta = choice.get("delta") or {}
             for part, parts in (("content", self._text), ("refusal", self._refusal)):
                 if delta.get(part):
-                    parts.append(_text(delta[part]))
+                    parts.append(self._held(delta[part]))
             for part in delta.get("tool_calls") or ():
                 self._add_tool_call(part)
             if choice.get("finish_reason"):
@@ -91,17 +96,22 @@ class Assembly:
 
     def _add_tool_call(self, part: dict[str, Any]) -> None:
         """Join a fragment to its call: id and name come once, arguments in pieces."""
-        function = part.get("function") or {}
+        function, index = part.get("function") or {}, int(part["index"])
+        if not 0 <= index < _MOST_CALLS:
+            raise ValueError("no index of a call")
         call = self._tool_calls.setdefault(
-            int(part["index"]),
+            index,
             {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
         )
         call["id"] = str(part.get("id") or call["id"])
-        call["function"]["name"] += function.get("name") or ""
-        call["function"]["arguments"] += function.get("arguments") or ""
+        for piece in ("name", "arguments"):
+            call["function"][piece] += self._held(function.get(piece) or "")
 
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("words that are no text")
-    return value
+    def _held(self, value: Any) -> str:
+        """Words to keep, if they are some and still fit."""
+        if not isinstance(value, str):
+            raise TypeError("words that are no text")
+        self._chars += len(value)
+        if self._chars > _MOST_CHARS:
+            raise UpstreamBroken("ChatGPT's answer is larger than the service takes.")
+        return value

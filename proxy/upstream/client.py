@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from proxy.upstream.completion import Completion
 
 CHAT = "/chat/completions"
+EMBEDDINGS = "/embeddings"
+_MOST_REFUSAL_BYTES = 1_048_576
+_MOST_TURN_BYTES = 4_194_304
+"""Several times what the longest answer of a model takes; what is parsed takes more in memory."""
+_MOST_WHOLE_BYTES = 16_777_216
+"""Passed on as it came, maybe with pictures; only embeddings of many texts are larger."""
 
 
 class Upstream:
@@ -78,7 +84,9 @@ class Upstream:
         Raises:
             ApiError: as in `post`; UpstreamBroken also when the answer cannot be understood.
         """
-        return completion.parse(self.post(CHAT, orjson.dumps(payload), payload["model"]))
+        body = orjson.dumps(payload)
+        whole = self._whole("POST", CHAT, body, payload["model"], _MOST_TURN_BYTES)
+        return completion.parse(whole)
 
     def post(self, path: str, body: bytes, model: str) -> bytes:
         """Send a JSON body for a model; the whole answer.
@@ -91,11 +99,12 @@ class Upstream:
             UpstreamUnavailable: it failed so often that it is left alone for a while.
             UpstreamError: it failed, could not be reached, or broke off.
         """
-        return self._whole("POST", path, body, model)
+        most = self._most_bytes if path == EMBEDDINGS else _MOST_WHOLE_BYTES
+        return self._whole("POST", path, body, model, most)
 
     def get(self, path: str) -> bytes:
         """Ask for a resource; the whole answer. Raises as `post` does."""
-        return self._whole("GET", path, b"", "")
+        return self._whole("GET", path, b"", "", _MOST_WHOLE_BYTES)
 
     def open(self, path: str, body: bytes, model: str) -> Answer:
         """Send a JSON body for a model; an answer of status 200 that has begun and is to be closed.
@@ -105,9 +114,9 @@ class Upstream:
         """
         return self._begin("POST", path, body, model, self._stream_total)
 
-    def _whole(self, method: str, path: str, body: bytes, model: str) -> bytes:
+    def _whole(self, method: str, path: str, body: bytes, model: str, most_bytes: int) -> bytes:
         with self._begin(method, path, body, model, self._total) as answer:
-            return answer.body()
+            return answer.body(most_bytes)
 
     def _begin(self, method: str, path: str, body: bytes, model: str, seconds: float) -> Answer:
         """An answer with status 200 that has to be whole within so many seconds."""
@@ -162,9 +171,10 @@ class Upstream:
             answer = Answer(self._send(method, path, body, other), deadline, self._most_bytes)
         self.told(model, answer.headers)
         if answer.status == 200:
+            answer.check_form()
             return answer
         with answer:
-            refusal = answer.body()
+            refusal = answer.body(_MOST_REFUSAL_BYTES)
         headers = answer.headers
         error = failures.from_answer(answer.status, headers, refusal, self._keys.hide)
         named = self._keys.hide(headers.get("x-request-id", ""))[:100]

@@ -157,3 +157,25 @@ def test_whatever_comes_is_understood_or_refused(stream: list[Any]) -> None:
         pass
     assert orjson.dumps([assembly.message(), assembly.model, assembly.finish_reason])
     assert orjson.dumps(assembly.usage)
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": "x" * 999},
+        {"refusal": "x" * 999},
+        {"tool_calls": [{"index": 0, "function": {"arguments": "x" * 999}}]},
+    ],
+)
+def test_an_answer_of_more_than_two_million_characters_is_refused(delta: dict[str, Any]) -> None:
+    assembly, chunk = Assembly(), orjson.dumps(choice(delta))
+    for _ in range(2_002):
+        assembly.add(chunk)
+    with pytest.raises(UpstreamBroken, match="larger than the service takes"):
+        assembly.add(chunk)
+
+
+@pytest.mark.parametrize("index", [-1, 128, 10**9])
+def test_there_are_no_more_tool_calls_than_tools(index: int) -> None:
+    with pytest.raises(UpstreamBroken, match="cannot be understood"):
+        assembled(call(index, "{}"))

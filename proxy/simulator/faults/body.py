@@ -65,8 +65,9 @@ def enormous_line(outgoing: Outgoing) -> Outgoing:
     swollen = replace(outgoing, pieces=chain(first, _swollen(outgoing.pieces, size)))
     if outgoing.streamed:
         return swollen
-    length = int(outgoing.headers["content-length"]) + size
-    return swollen.with_headers({"content-length": str(length)})
+    declared = outgoing.headers.get("content-length")
+    length = None if declared is None else str(int(declared) + size)
+    return swollen.with_headers({"content-length": length})
 
 
 def _swollen(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
