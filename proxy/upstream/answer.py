@@ -21,6 +21,8 @@ FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What requests and urllib3 raise when a connection cannot be made, breaks or is too slow."""
 _CHUNK = 65_536
 _END_S = 0.5
+_TURN_S = 0.01
+"""So long a stream whose next bytes are always there is read before others have their turn."""
 _MOST_EVENT_BYTES = 1_048_576
 
 
@@ -108,14 +110,22 @@ class Answer:
                 pass
 
     def _chunks(self) -> Iterator[bytes]:
+        loop = gevent.get_hub().loop
+        turn, since = loop.iteration, time.monotonic()
         try:
             while chunk := self._read():
                 self._left -= len(chunk)
                 if self._left < 0:
                     raise _too_large()
                 yield chunk
-                if time.monotonic() > self._deadline:
+                now = time.monotonic()
+                if now > self._deadline:
                     raise late()
+                if loop.iteration != turn:
+                    turn, since = loop.iteration, now
+                elif now - since > _TURN_S:
+                    gevent.sleep(0)
+                    since = time.monotonic()
         except FAILED as error:
             logs.problem("upstream", error)
             raise failures.from_exception(error) from None
