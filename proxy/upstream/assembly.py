@@ -39,6 +39,7 @@ class Assembly:
         self._text: list[str] = []
         self._refusal: list[str] = []
         self._tool_calls: dict[int, dict[str, Any]] = {}
+        self._arguments: dict[int, list[str]] = {}
         self._chars = 0
 
     def add(self, data: bytes) -> dict[str, Any]:
@@ -75,6 +76,8 @@ class Assembly:
         if self._refusal:
             message["refusal"] = "".join(self._refusal)
         if self._tool_calls and self.whole:
+            for index, call in self._tool_calls.items():
+                call["function"]["arguments"] = "".join(self._arguments[index])
             message["tool_calls"] = [call for _, call in sorted(self._tool_calls.items())]
         return message
 
@@ -104,8 +107,8 @@ class Assembly:
             {"id": "", "type": "function", "function": {"name": "", "arguments": ""}},
         )
         call["id"] = str(part.get("id") or call["id"])
-        for piece in ("name", "arguments"):
-            call["function"][piece] += self._held(function.get(piece) or "")
+        call["function"]["name"] += self._held(function.get("name") or "")
+        self._arguments.setdefault(index, []).append(self._held(function.get("arguments") or ""))
 
     def _held(self, value: Any) -> str:
         """Words to keep, if they are some and still fit."""
