@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Flask
 
 from proxy.chat import Chat
+from proxy.commits import Commits
 from proxy.domain import browser_tokens
 from proxy.domain.catalog import Catalog
 from proxy.domain.personas import Personas
@@ -63,7 +64,9 @@ def create_app(settings: Settings) -> Flask:
     signer = browser_tokens.signer(settings)
     authenticator = auth.Authenticator(store, settings, signer)
     workload = Workload(settings)
-    turns = Chat(Turns(settings, store, keeper, planner, personas), keeper, upstream, workload)
+    commits = Commits(store, keeper, planner)
+    opener = Turns(settings, store, keeper, planner, personas)
+    turns = Chat(opener, commits, keeper, upstream, workload)
     for owned in (store, upstream, keeper):
         atexit.register(owned.close)
 

@@ -20,11 +20,12 @@ from proxy.telemetry import logs
 if TYPE_CHECKING:
     from proxy.allowance import Allowance
     from proxy.cancellation import Cancellation
+    from proxy.commits import Answered, Commits
     from proxy.domain.request import Caller, TurnRequest
     from proxy.producer import Form
     from proxy.store.connection import Command
     from proxy.store.keeper import Keeper
-    from proxy.turns import Answered, Running, Turns
+    from proxy.turns import Running, Turns
     from proxy.upstream.client import Upstream
     from proxy.workload import Workload
 
@@ -33,9 +34,15 @@ class Chat:
     """Turns of conversations with ChatGPT."""
 
     def __init__(
-        self, turns: Turns, keeper: Keeper, upstream: Upstream, workload: Workload
+        self,
+        turns: Turns,
+        commits: Commits,
+        keeper: Keeper,
+        upstream: Upstream,
+        workload: Workload,
     ) -> None:
         self._turns = turns
+        self._commits = commits
         self._workload = workload
         self._keeper = keeper
         self._upstream = upstream
@@ -69,7 +76,7 @@ class Chat:
             cancellation.begin()
             with cancellation.heard():
                 completion = self._upstream.complete(turn.plan.payload)
-            return self._turns.commit(
+            return self._commits.commit(
                 turn,
                 answer=completion.message,
                 finish_reason=completion.finish_reason,
@@ -164,7 +171,7 @@ class Chat:
                 )
                 turn.certain = True
                 raise failure
-        answered = self._turns.commit(
+        answered = self._commits.commit(
             turn,
             answer=written.message(),
             finish_reason=finish,

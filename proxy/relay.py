@@ -268,8 +268,8 @@ class Relay:
             return
         try:
             self._store.run_all(*commands, *ended)
-        except StoreUnavailable as error:
-            logs.problem("settle", error, turn=running.id)
+        except StoreUnavailable:
+            self._keeper.owe([*commands, *ended])
 
 
 def _passed(answer: Answer, tally: Tally, cancellation: Cancellation) -> Iterator[list[Event]]:

@@ -1,4 +1,4 @@
-"""The session's side of a turn: opened and planned, committed, or given up."""
+"""The session's side of a turn: opened and planned, or given up."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from proxy.domain.conversation import Usage, text_of, title_from
+from proxy.domain.conversation import Usage
 from proxy.domain.identifiers import is_session_id, new_session_id, new_turn_id
 from proxy.errors import (
     ApiError,
@@ -17,42 +15,24 @@ from proxy.errors import (
     SessionNotFound,
     StoreUnavailable,
 )
-from proxy.store import idempotency, session_list, sessions
-from proxy.telemetry import logs
+from proxy.store import idempotency, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from proxy.allowance import Allowance
     from proxy.cancellation import Cancellation
-    from proxy.domain.conversation import Message, Opened, Turn
+    from proxy.domain.conversation import Opened
     from proxy.domain.personas import Personas
     from proxy.domain.plan import Plan, Planner
-    from proxy.domain.request import Caller, Claim, TurnRequest
+    from proxy.domain.request import Caller, TurnRequest
     from proxy.settings import Settings
     from proxy.store.connection import Command, Store
     from proxy.store.keeper import Keeper
 
-_COMMIT_TRIES = 4
-_COMMIT_PAUSE_S = 0.1
 _BUSY_PAUSE_S = 0.1
 _NOT_OPENED = (SessionNotFound, SessionBusy)
 """After these there is nothing to unlock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A turn that is stored.
-
-    Attributes:
-        dropped: the parameters that were left out.
-        body: what the caller gets: the reply of POST /chat, or ChatGPT's answer as it came.
-    """
-
-    session_id: str
-    turn: Turn
-    dropped: tuple[str, ...]
-    body: bytes
 
 
 @dataclass(slots=True)
@@ -62,6 +42,7 @@ class Running:
     Attributes:
         spent: what to charge if it fails and ChatGPT may have worked on it.
         certain: whether ChatGPT surely did.
+        owed: whether it is answered, and stored as soon as Redis is back.
     """
 
     id: str
@@ -71,10 +52,11 @@ class Running:
     plan: Plan
     spent: Usage = field(default_factory=Usage)
     certain: bool = False
+    owed: bool = False
 
 
 class Turns:
-    """Opens sessions for turns and stores what comes of them."""
+    """Opens sessions for turns."""
 
     def __init__(
         self,
@@ -121,9 +103,10 @@ class Turns:
             untouched = turn is None and request.claim is None and isinstance(error, _NOT_OPENED)
             raise
         finally:
-            if not whole and not untouched:
+            if not whole and not untouched and not (turn and turn.owed):
                 back = _settlement(turn, allowance, failure)
-                self._give_up(session_id, turn_id, request.claim, back)
+                dropped = [idempotency.drop(request.claim, turn_id)] if request.claim else []
+                self._give_up([sessions.release(session_id, turn_id), *back, *dropped], failure)
 
     def _renewals(
         self, session_id: str, turn_id: str, request: TurnRequest, allowance: Allowance
@@ -164,7 +147,7 @@ class Turns:
     def _beginning(
         self, caller: Caller, request: TurnRequest, session_id: str, turn_id: str
     ) -> Command[Opened]:
-        settings = _instructions(request) | {"ttl": self._session_ttl, "title": ""}
+        settings = instructions(request) | {"ttl": self._session_ttl, "title": ""}
         if request.model:
             settings["model"] = request.model
         window = self._planner.window(request.model) if request.model else None
@@ -184,93 +167,16 @@ class Turns:
             anew=request.anew,
         )
 
-    def commit(
-        self,
-        turn: Running,
-        *,
-        answer: Message,
-        finish_reason: str,
-        model: str,
-        usage: Usage | None,
-        raw: bytes | None = None,
-    ) -> Answered:
-        """Store the turn, settle its limits, unlock the session: one round trip.
-
-        Args:
-            turn: which turn.
-            answer: ChatGPT's message; likewise finish_reason, model, and usage if it was told.
-            finish_reason: why it ended.
-            model: who answered.
-            usage: what was used.
-            raw: what the caller gets, where that is not the reply of POST /chat.
-
-        Raises:
-            SessionNotFound: the session was deleted meanwhile.
-            SessionBusy: the lease ran out and somebody else came between.
-        """
-        stored = self._planner.turn(
-            turn.id,
-            turn.plan,
-            answer=answer,
-            finish_reason=finish_reason,
-            model=model,
-            usage=usage,
-            created_at=time.time_ns() // 1_000_000,
-        )
-        turn.spent, turn.certain = stored.usage, True
-        session, replaced = turn.opened.session, turn.opened.replaced
-        title = session.title or title_from(text_of(stored.question[-1]))
-        fields = sessions.changes(_instructions(turn.request))
-        count = session.turn_count + (0 if replaced else 1)
-        body = raw or orjson.dumps({"session_id": session.id} | stored.as_json())
-        answered = Answered(session.id, stored, turn.plan.adapted.dropped, body)
-        outcome, *_ = self._insist(
-            sessions.commit(turn.opened, stored, title, replaced.id if replaced else "", fields),
-            *turn.allowance.settle(turn.spent),
-            session_list.enlist(session, turn_count=count, title=title, replace=False),
-            *self._kept(turn, answered),
-        )
-        self._refuse_unstored(outcome, turn)
-        return answered
-
-    def _insist(self, *commands: Command[Any]) -> list[Any]:
-        """Run what an answered turn must not be lost for; each of it is safe to run twice."""
-        for _ in range(_COMMIT_TRIES - 1):
+    def _give_up(self, commands: list[Command[Any]], failure: ApiError | None) -> None:
+        """Now, or when Redis is back: nobody waits twice for one that does not answer."""
+        if not isinstance(failure, StoreUnavailable):
             try:
-                return self._store.run_all(*commands)
+                self._store.run_all(*commands)
             except StoreUnavailable:
-                time.sleep(_COMMIT_PAUSE_S)
-        return self._store.run_all(*commands)
-
-    def _kept(self, turn: Running, answered: Answered) -> list[Command[None]]:
-        """The answer for the repeats of an idempotency key; one that was cut off is none."""
-        claim = turn.request.claim
-        if claim is None or answered.turn.interrupted:
-            return []
-        return [idempotency.finish(claim, turn.id, answered.body)]
-
-    def _refuse_unstored(self, outcome: str, turn: Running) -> None:
-        session, claim = turn.opened.session, turn.request.claim
-        if outcome != "ok" and claim:
-            self._store.run(idempotency.forget(claim))
-        if outcome == "missing":
-            self._store.run_all(*session_list.delist(session.owner, session.id))
-            raise SessionNotFound(session.id)
-        if outcome == "lost":
-            raise SessionBusy(
-                "The session was taken by another turn before this one was answered.",
-                param="session_id",
-                retry_after=1,
-            )
-
-    def _give_up(
-        self, session_id: str, turn_id: str, claim: Claim | None, back: list[Command[Any]]
-    ) -> None:
-        dropped = [idempotency.drop(claim, turn_id)] if claim else []
-        try:
-            self._store.run_all(sessions.release(session_id, turn_id), *back, *dropped)
-        except StoreUnavailable as error:
-            logs.problem("release", error, turn=turn_id)
+                pass
+            else:
+                return
+        self._keeper.owe(commands)
 
 
 def _settlement(
@@ -283,6 +189,7 @@ def _settlement(
     return [*allowance.after(failure, turn.spent if turn else Usage())]
 
 
-def _instructions(request: TurnRequest) -> dict[str, Any]:
+def instructions(request: TurnRequest) -> dict[str, Any]:
+    """What a turn says its session's instructions are from now on."""
     given = {"system": request.system, "persona": request.persona}
     return {name: value for name, value in given.items() if value is not None}

@@ -39,6 +39,13 @@ def redis_server() -> Iterator[EmbeddedRedis]:
         yield server
 
 
+@pytest.fixture
+def own_redis() -> Iterator[EmbeddedRedis]:
+    """A Redis that a test may break."""
+    with EmbeddedRedis() as server:
+        yield server
+
+
 @pytest.fixture(scope="session")
 def store(redis_server: EmbeddedRedis) -> Iterator[Store]:
     logs.silence()

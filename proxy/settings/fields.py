@@ -90,6 +90,8 @@ class Settings(BaseModel):
     redis_connect_timeout: Seconds = Field(0.25, alias="PROXY_REDIS_CONNECT_TIMEOUT")
     redis_timeout: Seconds = Field(0.5, alias="PROXY_REDIS_TIMEOUT")
     redis_max_connections: int = Field(64, ge=1, alias="PROXY_REDIS_MAX_CONNECTIONS")
+    redis_breaker_failures: int = Field(5, ge=1, alias="PROXY_REDIS_BREAKER_FAILURES")
+    redis_breaker_pause: Seconds = Field(1, alias="PROXY_REDIS_BREAKER_PAUSE")
     graceful_timeout: int = Field(30, ge=0, le=3600, alias="PROXY_GRACEFUL_TIMEOUT")
 
     # What a worker takes upon itself

@@ -13,16 +13,18 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import gevent
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from proxy.errors import StoreUnavailable
+from proxy.store.outage import Outage, unavailable
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.errors import StoreUnavailable
     from proxy.settings import Settings
 
 T = TypeVar("T")
@@ -42,7 +44,8 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("claim", "claim_renew", "claim_end"), ()),
 }
 """The scripts of store/lua, and the files that stand before each."""
-RETRY_AFTER_S = 1.0
+_REFUSED_EVERY_S = 60.0
+"""Redis answers and refuses, each kind of refusal: how often the log says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,14 @@ def script(
 
 
 class Store:
-    """Redis, reached through a bounded pool."""
+    """Redis, reached through a bounded pool.
+
+    Attributes:
+        outage: whether Redis is known to be gone; who asks is refused at once then.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self.outage = Outage(settings, self._answers)
         self._pool: Any = redis.BlockingConnectionPool.from_url(
             settings.redis_url.get_secret_value(),
             protocol=2,
@@ -83,33 +91,47 @@ class Store:
         """
         return self.run_all(command)[0]  # type: ignore[no-any-return]
 
-    def run_all(self, *commands: Command[Any]) -> list[Any]:
+    def run_all(self, *commands: Command[Any], within_s: float | None = None) -> list[Any]:
         """Run commands in one round trip; each one's outcome is its own, there is no transaction.
+
+        Args:
+            commands: what to run.
+            within_s: give up after so long, where that is sooner than the timeouts say.
 
         Raises:
             StoreUnavailable: Redis is gone, too slow, or refuses one of them.
         """
+        if self.outage.lasts:
+            raise unavailable()
         packed = [command.arguments for command in commands]
         try:
-            replies = self._exchange(packed)
-            if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
-                self._exchange([("SCRIPT", "LOAD", text) for text in _texts().values()])
-                replies = self._exchange(packed)
-            for reply in replies:
-                if isinstance(reply, redis.RedisError):
-                    raise reply
+            if within_s is None:
+                replies = self._run(packed)
+            else:
+                with gevent.Timeout(within_s, redis.TimeoutError()):
+                    replies = self._run(packed)
         except (redis.RedisError, OSError) as error:
-            logs.problem("redis", error)
-            raise StoreUnavailable(
-                "The store of conversations cannot be reached: try again in a moment.",
-                retry_after=RETRY_AFTER_S,
-            ) from None
+            raise self._gone(error) from None
+        self.outage.succeeded()
+        for reply in replies:
+            if isinstance(reply, redis.RedisError):
+                logs.problem("redis", reply, every_s=_REFUSED_EVERY_S)
+                raise unavailable()
         return [command.parse(reply) for command, reply in zip(commands, replies, strict=True)]
 
-    def _exchange(self, commands: list[tuple[Argument, ...]]) -> list[Any]:
+    def _run(self, packed: list[tuple[Argument, ...]]) -> list[Any]:
+        replies = self._exchange(packed)
+        if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
+            self._exchange([("SCRIPT", "LOAD", text) for text in _texts().values()])
+            replies = self._exchange(packed)
+        return replies
+
+    def _exchange(self, commands: list[tuple[Argument, ...]], *, trial: bool = False) -> list[Any]:
         connection = self._pool.get_connection()
         whole = False
         try:
+            if self.outage.lasts and not trial:  # it began while this one waited for a connection
+                raise redis.ConnectionError
             connection.send_packed_command(connection.pack_commands(commands))
             replies = [_read(connection) for _ in commands]
             whole = True
@@ -119,8 +141,24 @@ class Store:
             self._pool.release(connection)
         return replies
 
+    def _gone(self, error: Exception) -> StoreUnavailable:
+        if not self.outage.lasts:
+            logs.problem("redis", error)
+            self.outage.failed()
+        return unavailable()
+
+    def _answers(self) -> bool:
+        """Whether Redis is back, asked during an outage."""
+        try:
+            self._exchange([("PING",)], trial=True)
+        except (redis.RedisError, OSError) as error:
+            logs.problem("redis_watch", error, every_s=_REFUSED_EVERY_S)
+            return False
+        return True
+
     def close(self) -> None:
         """Close every connection."""
+        self.outage.close()
         self._pool.disconnect()
 
 

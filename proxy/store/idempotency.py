@@ -60,17 +60,22 @@ def renew(of: Claim, turn_id: str, lease_ms: int) -> Command[None]:
 
 def finish(of: Claim, turn_id: str, answer: bytes) -> Command[None]:
     """Keep the answer for the key's repeats."""
-    return script("claim_end", (_key(of),), (turn_id, answer, KEPT_MS), lambda _: None)
+    return _end(of, turn_id, answer)
 
 
 def drop(of: Claim, turn_id: str) -> Command[None]:
     """Free the key of a turn that came to nothing; an answer that is there already stays."""
-    return script("claim_end", (_key(of),), (turn_id, "", KEPT_MS), lambda _: None)
+    return _end(of, turn_id, b"")
 
 
-def forget(of: Claim) -> Command[None]:
-    """Free a key whose answer was not stored after all."""
-    return Command(("DEL", _key(of)), lambda _: None)
+def forget(of: Claim, turn_id: str) -> Command[None]:
+    """Free a key whose turn was not stored after all, with its answer."""
+    return _end(of, turn_id, b"", anyway=True)
+
+
+def _end(of: Claim, turn_id: str, answer: bytes, *, anyway: bool = False) -> Command[None]:
+    arguments = (turn_id, answer, KEPT_MS, int(anyway))
+    return script("claim_end", (_key(of),), arguments, lambda _: None)
 
 
 def look(of: Claim) -> Command[AlreadyAsked | None]:

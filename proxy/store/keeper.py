@@ -17,10 +17,11 @@ from gevent.event import Event
 
 from proxy.errors import StoreUnavailable
 from proxy.store import turn_log
+from proxy.store.owed import Owed
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from proxy.settings import Settings
     from proxy.store.connection import Command, Store
@@ -31,6 +32,8 @@ FLUSH_S = 0.1
 CHECK_S = 0.5
 """How often a turn that says nothing asks whether it is cancelled."""
 RENEWALS_A_LEASE = 3
+_SAID_EVERY_S = 60.0
+"""How often the log says that there is no way to Redis."""
 NEWS_S = 1.0
 """News that no other round trip has taken along for so long get one of their own."""
 
@@ -58,6 +61,7 @@ class Keeper:
         self._renewal_s = settings.turn_lease / RENEWALS_A_LEASE
         self._held: dict[str, tuple[Command[Any], ...]] = {}
         self._live: dict[str, LiveTurn] = {}
+        self._owed = Owed()
         self._checked = 0.0
         self._renewed = time.monotonic()
         self._starting = threading.Lock()
@@ -79,6 +83,15 @@ class Keeper:
         """Write this turn's events to its log until its last one."""
         self._start()
         self._live[live.turn_id] = live
+
+    def owe(
+        self,
+        commands: Sequence[Command[Any]],
+        then: Callable[[list[Any]], Sequence[Command[Any]]] = lambda _: (),
+    ) -> None:
+        """Run these as soon as Redis can be asked; see `Owed.add`."""
+        self._owed.add(commands, then)
+        self._start()
 
     def live(self, turn_id: str) -> LiveTurn | None:
         """The turn if it streams in this worker."""
@@ -105,14 +118,16 @@ class Keeper:
         closed = False
         while not closed:
             closed = self._closed
-            if not closed and not self._held and not self._live:
+            if not closed and not self._held and not self._live and not self._owed:
                 self._work.clear()
                 self._work.wait(FLUSH_S * 10)
             time.sleep(FLUSH_S)
             try:
                 self._flush()
             except StoreUnavailable as error:
-                logs.problem("keeper", error)
+                logs.problem("keeper", error, every_s=_SAID_EVERY_S)
+            else:
+                self._owed.pay(self._store)
 
     def _flush(self) -> None:
         now = time.monotonic()

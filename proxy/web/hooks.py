@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, g, request
@@ -43,7 +44,7 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     allowance: Allowance | None = g.get("allowance")
     if allowance is not None:
-        response.headers.update(_limits(allowance))
+        response.headers.update(_limits(allowance, response))
     response.headers["X-Request-ID"] = g.request_id
     if request.path in _PROBES:
         return response
@@ -60,7 +61,10 @@ def _end(response: Response) -> Response:
     return response
 
 
-def _limits(allowance: Allowance) -> dict[str, str]:
+def _limits(allowance: Allowance, response: Response) -> dict[str, str]:
+    """As last answered, or as they are now; a 503 is not held up by another question."""
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        return ratelimit.headers(allowance.balances)
     try:
         return ratelimit.headers(allowance.look())
     except StoreUnavailable:

@@ -1,16 +1,17 @@
 """GET /metrics: figures for Prometheus.
 
-What Redis knows for all workers is read there when it is asked for. A figure that is new goes into
-`_families`.
+What Redis knows for all workers is read there when it is asked for: a figure of it that is new goes
+into `SharedFigures`. What a worker knows for itself has its process id as a label.
 """
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from proxy.domain.limits import Room
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from proxy.domain.catalog import Catalog
     from proxy.store.connection import Store
     from proxy.upstream.client import Upstream
+
+    Family = CounterMetricFamily | GaugeMetricFamily
 
 _BREAKER_STATES: tuple[State, ...] = ("closed", "half_open", "open")
 
@@ -46,6 +49,33 @@ class OwnFigures:
         for state in _BREAKER_STATES:
             breaker.add_metric([state], state == self._upstream.breaker)
         yield breaker
+
+
+class OutageFigures:
+    """How Redis is to the worker that is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._outage = store.outage
+
+    def collect(self) -> Iterator[Family]:
+        """All figures, as prometheus_client wants them."""
+        labels = ["worker"]
+        lasts = GaugeMetricFamily(
+            "chat_proxy_redis_outage",
+            "1 while a worker refuses at once because Redis does not answer, else 0.",
+            labels=labels,
+        )
+        times = CounterMetricFamily(
+            "chat_proxy_redis_outages", "How often that began.", labels=labels
+        )
+        seconds = CounterMetricFamily(
+            "chat_proxy_redis_outage_seconds", "How long it lasted in all.", labels=labels
+        )
+        worker = [str(os.getpid())]
+        lasts.add_metric(worker, int(self._outage.lasts))
+        times.add_metric(worker, self._outage.times)
+        seconds.add_metric(worker, self._outage.seconds)
+        yield from (lasts, times, seconds)
 
 
 class SharedFigures:
@@ -124,6 +154,7 @@ def blueprint(store: Store, catalog: Catalog, upstream: Upstream) -> Blueprint:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SharedFigures(store, catalog))
     registry.register(OwnFigures(upstream))
+    registry.register(OutageFigures(store))
 
     @routes.get("/metrics")
     def metrics() -> Response:

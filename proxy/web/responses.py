@@ -10,9 +10,9 @@ from flask import Response, request
 from proxy.domain.conversation import called
 
 if TYPE_CHECKING:
+    from proxy.commits import Answered
     from proxy.domain.conversation import Session, Turn
     from proxy.store.live import LiveTurn
-    from proxy.turns import Answered
 
 
 def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -49,7 +49,8 @@ def test_a_turn_that_could_not_begin_is_not_there_and_costs_nothing(
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
     assert "Retry-After" in answer.headers
     turns = caller.get(f"/sessions/{session_id}").json()["turns"]
-    assert (len(turns), left(caller)) == (1, 10 - 1)
+    assert len(turns) == 1
+    wait_until(lambda: left(caller) == 10 - 1, "what it took to come back")
     wait_until(lambda: caller.chat("third", session_id=session_id).ok, "the session to be free")
 
 

@@ -12,7 +12,6 @@ import pytest
 import redis
 
 from proxy.domain.identifiers import new_turn_id
-from proxy.embedded import EmbeddedRedis
 from proxy.errors import StoreUnavailable
 from proxy.settings import load
 from proxy.store.buckets import peek, reserve
@@ -24,19 +23,14 @@ from tests.support.service import CANARY, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from proxy.embedded import EmbeddedRedis
+
 
 @contextmanager
 def opened(url: str) -> Iterator[Store]:
     """A store of a test's own."""
     with closing(Store(load({"REDIS_URL": url, "OPENAI_API_KEY": CANARY}))) as store:
         yield store
-
-
-@pytest.fixture
-def own_redis() -> Iterator[EmbeddedRedis]:
-    """A Redis that a test may break."""
-    with EmbeddedRedis() as server:
-        yield server
 
 
 def echo(text: str) -> Command[str]:

@@ -1,7 +1,8 @@
 -- Keep a turn's answer for replay, or drop the claim of a turn that came to nothing.
 --
 -- KEYS: as in claim.
--- ARGV: turn id, the answer ('' to drop a claim that has none yet), milliseconds to keep it.
+-- ARGV: turn id, the answer ('' to drop a claim that has none yet), milliseconds to keep it, 1 to
+--       drop the claim also if it has an answer.
 -- Returns: 1, or 0 when the turn does not have it. Safe to run twice.
 
 local had = redis.call('HMGET', KEYS[1], 'turn', 'status')
@@ -10,5 +11,5 @@ if ARGV[2] ~= '' then
   redis.call('HSET', KEYS[1], 'status', 'done', 'answer', ARGV[2])
   return redis.call('PEXPIRE', KEYS[1], ARGV[3])
 end
-if had[2] == 'running' then redis.call('DEL', KEYS[1]) end
+if had[2] == 'running' or ARGV[4] == '1' then redis.call('DEL', KEYS[1]) end
 return 1

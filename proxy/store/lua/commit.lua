@@ -4,14 +4,22 @@
 --       one replaces ('' for none), then pairs of field and value that the turn changes.
 -- Returns: 'ok', 'missing' (the session is gone) or 'lost' (the lease ran out and another turn or
 --       an undo came between).
--- Safe to run twice: a turn that is the newest already is not appended again.
+-- Safe to run twice: a turn that is among the newest already is not appended again.
+
+-- So many of the newest turns are looked through for one whose commit is repeated late.
+local KNOWN = 32
 
 local turn, fence, record, title, replaced = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local last = redis.call('HGET', META, 'last')
 
 if redis.call('EXISTS', META) == 0 then return 'missing' end
 if last == turn then return 'ok' end
-if redis.call('HGET', META, 'fence') ~= fence then return 'lost' end
+if redis.call('HGET', META, 'fence') ~= fence then
+  for _, newer in ipairs(redis.call('LRANGE', TURNS, -KNOWN, -2)) do
+    if string.match(newer, '^%d+ (%S+)') == turn then return 'ok' end
+  end
+  return 'lost'
+end
 
 if replaced ~= '' then
   if last ~= replaced then return 'lost' end

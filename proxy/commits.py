@@ -1,0 +1,156 @@
+"""The end of a turn that was answered: stored, settled, unlocked, in one round trip."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from proxy.domain.conversation import text_of, title_from
+from proxy.errors import SessionBusy, SessionNotFound, StoreUnavailable
+from proxy.store import idempotency, session_list, sessions, turn_log
+from proxy.turns import instructions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from proxy.domain.conversation import Message, Turn, Usage
+    from proxy.domain.plan import Planner
+    from proxy.store.connection import Command, Store
+    from proxy.store.keeper import Keeper
+    from proxy.turns import Running
+
+PATIENCE_S = 0.9
+"""For how long a commit is tried: a caller is told within 1.1 s that Redis is gone."""
+_PAUSE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A turn that is stored.
+
+    Attributes:
+        dropped: the parameters that were left out.
+        body: what the caller gets: the reply of POST /chat, or ChatGPT's answer as it came.
+    """
+
+    session_id: str
+    turn: Turn
+    dropped: tuple[str, ...]
+    body: bytes
+
+
+class Commits:
+    """Stores what comes of turns."""
+
+    def __init__(self, store: Store, keeper: Keeper, planner: Planner) -> None:
+        self._store = store
+        self._keeper = keeper
+        self._planner = planner
+
+    def commit(
+        self,
+        turn: Running,
+        *,
+        answer: Message,
+        finish_reason: str,
+        model: str,
+        usage: Usage | None,
+        raw: bytes | None = None,
+    ) -> Answered:
+        """Store the turn, settle its limits, unlock the session: one round trip.
+
+        Args:
+            turn: which turn.
+            answer: ChatGPT's message; likewise finish_reason, model, and usage if it was told.
+            finish_reason: why it ended.
+            model: who answered.
+            usage: what was used.
+            raw: what the caller gets, where that is not the reply of POST /chat.
+
+        Raises:
+            SessionNotFound: the session was deleted meanwhile.
+            SessionBusy: the lease ran out and somebody else came between.
+            StoreUnavailable: it is not known to be stored. With an idempotency key it will be when
+                Redis is back, if nobody came between, and its repeats get the answer.
+        """
+        stored = self._planner.turn(
+            turn.id,
+            turn.plan,
+            answer=answer,
+            finish_reason=finish_reason,
+            model=model,
+            usage=usage,
+            created_at=time.time_ns() // 1_000_000,
+        )
+        turn.spent, turn.certain = stored.usage, True
+        session, replaced = turn.opened.session, turn.opened.replaced
+        title = session.title or title_from(text_of(stored.question[-1]))
+        fields = sessions.changes(instructions(turn.request))
+        count = session.turn_count + (0 if replaced else 1)
+        body = raw or orjson.dumps({"session_id": session.id} | stored.as_json())
+        answered = Answered(session.id, stored, turn.plan.adapted.dropped, body)
+        outcome = self._insist(
+            turn,
+            answered,
+            [
+                sessions.commit(
+                    turn.opened, stored, title, replaced.id if replaced else "", fields
+                ),
+                *turn.allowance.settle(turn.spent),
+                session_list.enlist(session, turn_count=count, title=title, replace=False),
+            ],
+        )
+        self._refuse_unstored(outcome, turn)
+        return answered
+
+    def _insist(self, turn: Running, answered: Answered, commands: list[Command[Any]]) -> str:
+        """Run what an answered turn must not be lost for; each of it is safe to run twice.
+
+        An answer that was cut off is none for the repeats of an idempotency key.
+        """
+        claim = turn.request.claim
+        keeps = claim is not None and not answered.turn.interrupted
+        if claim is not None and keeps:
+            commands.append(idempotency.finish(claim, turn.id, answered.body))
+        deadline = time.monotonic() + PATIENCE_S
+        within_s: float | None = None
+        while True:
+            try:
+                return str(self._store.run_all(*commands, within_s=within_s)[0])
+            except StoreUnavailable:
+                within_s = deadline - time.monotonic() - _PAUSE_S
+                if within_s <= 0:
+                    if keeps:
+                        turn.owed = True
+                        self._keeper.owe(commands, lambda replies: _late(turn, replies[0]))
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def _refuse_unstored(self, outcome: str, turn: Running) -> None:
+        if outcome == "ok":
+            return
+        self._store.run_all(*_forgotten(turn, outcome))
+        if outcome == "missing":
+            raise SessionNotFound(turn.opened.session.id)
+        raise SessionBusy(
+            "The session was taken by another turn before this one was answered.",
+            param="session_id",
+            retry_after=1,
+        )
+
+
+def _late(turn: Running, outcome: str) -> Sequence[Command[Any]]:
+    """A turn that was stored after its caller was refused: its log says so too, and must go."""
+    return [turn_log.forget(turn.id)] if outcome == "ok" else _forgotten(turn, outcome)
+
+
+def _forgotten(turn: Running, outcome: str) -> list[Command[Any]]:
+    """What undoes the rest of a commit whose turn was not stored."""
+    session, claim = turn.opened.session, turn.request.claim
+    commands: list[Command[Any]] = [idempotency.forget(claim, turn.id)] if claim else []
+    if outcome == "missing":
+        commands += session_list.delist(session.owner, session.id)
+    return commands
