@@ -77,3 +77,11 @@ errorlog = "-"
 loglevel = "warning"
 control_socket_disable = True
 proc_name = "chat-proxy"
+
+
+def post_worker_init(worker: Any) -> None:
+    """The first worker looks at Redis; it serves all the same, and is ready when Redis is."""
+    from proxy.app import look_at_store  # noqa: PLC0415 - the arbiter, which is here too, has no app
+
+    if worker.age == 1:
+        look_at_store(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
@@ -19,6 +20,7 @@ from proxy.operators.keys import Keys
 from proxy.operators.limits import Limits
 from proxy.operators.teams import Teams
 from proxy.relay import Relay
+from proxy.store import inspection
 from proxy.store.connection import Store
 from proxy.store.keeper import Keeper
 from proxy.store.reader import Reader
@@ -92,6 +94,13 @@ def create_app(settings: Settings) -> Flask:
     for routes in _admin(settings, store, limiter, catalog):
         app.register_blueprint(routes)
     return app
+
+
+def look_at_store(settings: Settings) -> None:
+    """Say in the log what of Redis is not as it should be."""
+    logs.configure(settings)
+    with closing(Store(settings)) as store:
+        inspection.report(store, settings)
 
 
 def _admin(

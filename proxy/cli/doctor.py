@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
 
 _COLOURS = {"ok": "green", "warning": "yellow", "wrong": "red"}
-_OLDEST_REDIS = (6, 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +74,14 @@ def _examine() -> Iterator[Finding]:
 def _redis(settings: Settings) -> Iterator[Finding]:
     store = Store(settings)
     try:
-        server, memory, disk = store.run_all(
-            inspection.info("server"), inspection.info("memory"), inspection.info("persistence")
-        )
+        found = inspection.examine(store)
     except StoreUnavailable:
         yield Finding("redis", "wrong", "it cannot be reached: is it up, and REDIS_URL right?")
         return
     finally:
         store.close()
-    version = server.get("redis_version", "0.0")
-    state = "ok" if _parsed(version) >= _OLDEST_REDIS else "wrong"
-    yield Finding("redis", state, f"version {version}; 6.2 or later is needed")
-    policy = memory.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        yield Finding("redis", "wrong", f"it may drop sessions ({policy}): use noeviction")
-    if disk.get("aof_enabled") != "1":
-        yield Finding("redis", "warning", "a crash loses turns: set appendonly yes")
-
-
-def _parsed(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    for finding in [*found, *inspection.of_way(settings)]:
+        yield Finding("redis", finding.state, finding.told)
 
 
 def _upstream(settings: Settings, key: str) -> Finding:

@@ -1,15 +1,106 @@
-"""What Redis is and how it is set, for `doctor`."""
+"""What Redis is and how it is set: said by `doctor`, at the start, and by GET /readyz."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
+from proxy.errors import StoreUnavailable
+from proxy.settings import LOOPBACK
 from proxy.store.connection import Command
+from proxy.telemetry import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proxy.settings import Settings
+    from proxy.store.connection import Store
+
+OLDEST_REDIS = (6, 2)
+_SECTIONS = ("server", "memory", "persistence", "replication")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How something is: ``ok``, a ``warning``, or ``wrong``; and what to do where it is not ok."""
+
+    state: Literal["ok", "warning", "wrong"]
+    told: str
+
+
+def examine(store: Store) -> list[Finding]:
+    """What Redis tells of itself; the first finding is its version.
+
+    Raises:
+        StoreUnavailable: it cannot be asked.
+    """
+    sections = store.run_all(*map(info, _SECTIONS))
+    told: dict[str, str] = {name: value for part in sections for name, value in part.items()}
+    return [*_of_server(told), *_of_memory(told), *_of_disk(told)]
+
+
+def of_way(settings: Settings) -> list[Finding]:
+    """What the way to Redis is like."""
+    url = urlsplit(settings.redis_url.get_secret_value())
+    if url.password or url.scheme == "unix" or url.hostname in LOOPBACK:
+        return []
+    told = f"whoever reaches {url.hostname} reads every conversation: give Redis a password"
+    return [Finding("warning", told)]
+
+
+def report(store: Store, settings: Settings) -> None:
+    """Say in the log what is not as it should be, once, when the service starts."""
+    try:
+        found = examine(store)
+    except StoreUnavailable:
+        logs.alarm("redis_unavailable", told="the service answers 503 until Redis is there")
+        return
+    for finding in [*found, *of_way(settings)]:
+        if finding.state == "wrong":
+            logs.alarm("redis_wrong", told=finding.told)
+        elif finding.state == "warning" and not settings.simulated:
+            logs.notice("redis_unsafe", told=finding.told)
+
+
+def wrong(store: Store) -> StoreUnavailable | None:
+    """Why Redis, which answers, cannot be worked with; None if it can.
+
+    Raises:
+        StoreUnavailable: it does not answer.
+    """
+    told = [finding.told for finding in examine(store) if finding.state == "wrong"]
+    return StoreUnavailable(f"Redis is not fit: {'; '.join(told)}.") if told else None
 
 
 def info(section: str) -> Command[dict[str, str]]:
     """A section of Redis's INFO, by name."""
     return Command(("INFO", section), _pairs)
+
+
+def _of_server(told: dict[str, str]) -> Iterator[Finding]:
+    version = told.get("redis_version", "0.0")
+    parsed = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    state: Literal["ok", "wrong"] = "ok" if parsed >= OLDEST_REDIS else "wrong"
+    yield Finding(state, f"version {version}; 6.2 or later is needed")
+    if told.get("role") == "slave":
+        yield Finding("wrong", "it is a replica and takes no writes: name its master")
+
+
+def _of_memory(told: dict[str, str]) -> Iterator[Finding]:
+    policy = told.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction":
+        yield Finding("wrong", f"it may drop sessions ({policy}): use noeviction")
+    most = int(told.get("maxmemory", 0))
+    if most and int(told.get("used_memory", 0)) >= most:
+        yield Finding("wrong", "its memory is full and it takes no writes: raise maxmemory")
+
+
+def _of_disk(told: dict[str, str]) -> Iterator[Finding]:
+    if told.get("aof_enabled") != "1":
+        yield Finding("warning", "a crash loses turns: set appendonly yes")
+    elif told.get("aof_last_write_status", "ok") != "ok":
+        yield Finding("wrong", "it cannot write its file and takes no writes: look at its disk")
 
 
 def _pairs(reply: Any) -> dict[str, str]:

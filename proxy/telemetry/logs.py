@@ -81,6 +81,11 @@ def notice(event: str, **fields: Any) -> None:
     _log.warning(event, **fields)
 
 
+def alarm(event: str, **fields: Any) -> None:
+    """Something an operator must mend: the service cannot do its work."""
+    _log.error(event, **fields)
+
+
 def _where(error: BaseException) -> list[str]:
     places = []
     trace = error.__traceback__

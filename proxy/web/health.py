@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response
 
 from proxy.errors import Draining
-from proxy.store.connection import ping
+from proxy.store import inspection
 from proxy.web import responses
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def blueprint(store: Store, workload: Workload) -> Blueprint:
     def readyz() -> Response:
         if workload.draining:
             raise Draining
-        store.run(ping())
+        reason = inspection.wrong(store)
+        if reason is not None:
+            raise reason
         return responses.json({"status": "ok", "redis": "ok"})
 
     return routes
