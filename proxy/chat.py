@@ -20,7 +20,7 @@ from proxy.telemetry import logs
 if TYPE_CHECKING:
     from proxy.allowance import Allowance
     from proxy.cancellation import Cancellation
-    from proxy.commits import Answered, Commits
+    from proxy.commits import Answered, Commits, Told
     from proxy.domain.request import Caller, TurnRequest
     from proxy.producer import Form
     from proxy.store.connection import Command
@@ -178,10 +178,24 @@ class Chat:
             model=written.model or turn.plan.model.name,
             usage=written.usage,
             raw=form.reply(),
+            late=lambda: self._told_late(live, form),
         )
         if failure:
             raise failure
         return answered
+
+    def _told_late(self, live: LiveTurn, form: Form) -> Told:
+        """Let the turn go on for those who come back: it ends for them as it is stored."""
+        kept = live.fork()
+        self._keeper.follow(kept)
+
+        def told(end: bytes | ApiError) -> None:
+            if isinstance(end, ApiError):
+                kept.fail(end)
+            else:
+                form.done(kept, end)
+
+        return told
 
     def _reserve(self, turn: Running, *beside: Command[None]) -> bool:
         """Take the request, its prompt and its answer from every limit; False to wait for it."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from proxy.domain.conversation import text_of, title_from
-from proxy.errors import SessionBusy, SessionNotFound, StoreUnavailable
-from proxy.store import idempotency, session_list, sessions, turn_log
+from proxy.errors import ApiError, SessionBusy, SessionNotFound, StoreUnavailable
+from proxy.store import idempotency, session_list, sessions
 from proxy.turns import instructions
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from proxy.store.keeper import Keeper
     from proxy.turns import Running
 
+Told = Callable[[bytes | ApiError], None]
+"""Is told the reply of a turn that is stored late, or why it is not."""
 PATIENCE_S = 0.9
 """For how long a commit is tried: a caller is told within 1.1 s that Redis is gone."""
 _PAUSE_S = 0.1
@@ -59,6 +62,7 @@ class Commits:
         model: str,
         usage: Usage | None,
         raw: bytes | None = None,
+        late: Callable[[], Told] = lambda: _told_nobody,
     ) -> Answered:
         """Store the turn, settle its limits, unlock the session: one round trip.
 
@@ -69,6 +73,7 @@ class Commits:
             model: who answered.
             usage: what was used.
             raw: what the caller gets, where that is not the reply of POST /chat.
+            late: is asked, when the turn will be stored late, who is then to be told.
 
         Raises:
             SessionNotFound: the session was deleted meanwhile.
@@ -92,29 +97,25 @@ class Commits:
         count = session.turn_count + (0 if replaced else 1)
         body = raw or orjson.dumps({"session_id": session.id} | stored.as_json())
         answered = Answered(session.id, stored, turn.plan.adapted.dropped, body)
-        outcome = self._insist(
-            turn,
-            answered,
-            [
-                sessions.commit(
-                    turn.opened, stored, title, replaced.id if replaced else "", fields
-                ),
-                *turn.allowance.settle(turn.spent),
-                session_list.enlist(session, turn_count=count, title=title, replace=False),
-            ],
-        )
+        commands: list[Command[Any]] = [
+            sessions.commit(turn.opened, stored, title, replaced.id if replaced else "", fields),
+            *turn.allowance.settle(turn.spent),
+            session_list.enlist(session, turn_count=count, title=title, replace=False),
+        ]
+        kept = _kept(turn, answered)
+        try:
+            outcome = self._insist([*commands, *kept])
+        except StoreUnavailable:
+            if kept:
+                turn.owed = True
+                end = _LateEnd(turn, answered, late())
+                self._keeper.owed.add(commands, end)
+            raise
         self._refuse_unstored(outcome, turn)
         return answered
 
-    def _insist(self, turn: Running, answered: Answered, commands: list[Command[Any]]) -> str:
-        """Run what an answered turn must not be lost for; each of it is safe to run twice.
-
-        An answer that was cut off is none for the repeats of an idempotency key.
-        """
-        claim = turn.request.claim
-        keeps = claim is not None and not answered.turn.interrupted
-        if claim is not None and keeps:
-            commands.append(idempotency.finish(claim, turn.id, answered.body))
+    def _insist(self, commands: list[Command[Any]]) -> str:
+        """Run what an answered turn must not be lost for; each of it is safe to run twice."""
         deadline = time.monotonic() + PATIENCE_S
         within_s: float | None = None
         while True:
@@ -123,9 +124,6 @@ class Commits:
             except StoreUnavailable:
                 within_s = deadline - time.monotonic() - _PAUSE_S
                 if within_s <= 0:
-                    if keeps:
-                        turn.owed = True
-                        self._keeper.owe(commands, lambda replies: _late(turn, replies[0]))
                     raise
             time.sleep(_PAUSE_S)
 
@@ -133,18 +131,47 @@ class Commits:
         if outcome == "ok":
             return
         self._store.run_all(*_forgotten(turn, outcome))
-        if outcome == "missing":
-            raise SessionNotFound(turn.opened.session.id)
-        raise SessionBusy(
-            "The session was taken by another turn before this one was answered.",
-            param="session_id",
-            retry_after=1,
-        )
+        raise _unstored(turn, outcome)
 
 
-def _late(turn: Running, outcome: str) -> Sequence[Command[Any]]:
-    """A turn that was stored after its caller was refused: its log says so too, and must go."""
-    return [turn_log.forget(turn.id)] if outcome == "ok" else _forgotten(turn, outcome)
+@dataclass(frozen=True, slots=True)
+class _LateEnd:
+    """What becomes of a turn whose caller was told that it may not be stored."""
+
+    turn: Running
+    answered: Answered
+    told: Told
+
+    def __call__(self, replies: list[Any]) -> Sequence[Command[Any]]:
+        """Keep the answer for the repeats of its idempotency key if it is stored now."""
+        outcome = str(replies[0]) if replies else "lost"
+        if outcome != "ok":
+            self.told(_unstored(self.turn, outcome))
+            return _forgotten(self.turn, outcome)
+        self.told(self.answered.body)
+        return _kept(self.turn, self.answered)
+
+
+def _told_nobody(_: bytes | ApiError) -> None:
+    return None
+
+
+def _kept(turn: Running, answered: Answered) -> list[Command[Any]]:
+    """The answer for the repeats of an idempotency key; one that was cut off is none."""
+    claim = turn.request.claim
+    if claim is None or answered.turn.interrupted:
+        return []
+    return [idempotency.finish(claim, turn.id, answered.body)]
+
+
+def _unstored(turn: Running, outcome: str) -> ApiError:
+    if outcome == "missing":
+        return SessionNotFound(turn.opened.session.id)
+    return SessionBusy(
+        "The session was taken by another turn before this one was answered.",
+        param="session_id",
+        retry_after=1,
+    )
 
 
 def _forgotten(turn: Running, outcome: str) -> list[Command[Any]]:

@@ -269,7 +269,7 @@ class Relay:
         try:
             self._store.run_all(*commands, *ended)
         except StoreUnavailable:
-            self._keeper.owe([*commands, *ended])
+            self._keeper.owed.add([*commands, *ended])
 
 
 def _passed(answer: Answer, tally: Tally, cancellation: Cancellation) -> Iterator[list[Event]]:

@@ -176,7 +176,7 @@ class Turns:
                 pass
             else:
                 return
-        self._keeper.owe(commands)
+        self._keeper.owed.add(commands)
 
 
 def _settlement(

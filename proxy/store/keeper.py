@@ -21,7 +21,7 @@ from proxy.store.owed import Owed
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from proxy.settings import Settings
     from proxy.store.connection import Command, Store
@@ -84,14 +84,11 @@ class Keeper:
         self._start()
         self._live[live.turn_id] = live
 
-    def owe(
-        self,
-        commands: Sequence[Command[Any]],
-        then: Callable[[list[Any]], Sequence[Command[Any]]] = lambda _: (),
-    ) -> None:
-        """Run these as soon as Redis can be asked; see `Owed.add`."""
-        self._owed.add(commands, then)
+    @property
+    def owed(self) -> Owed:
+        """What is run as soon as Redis can be asked."""
         self._start()
+        return self._owed
 
     def live(self, turn_id: str) -> LiveTurn | None:
         """The turn if it streams in this worker."""

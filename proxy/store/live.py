@@ -55,6 +55,13 @@ class LiveTurn:
         self._flushed_some = Event()
         self._waiters: set[Event] = set()
 
+    def fork(self) -> LiveTurn:
+        """The same turn, which goes on for others when it ends otherwise for its readers here."""
+        other = LiveTurn(self.turn_id, self.owner, self.session_id)
+        other.last, other.flushed = self.last, self.flushed
+        other._frames, other._bytes = self._frames.copy(), self._bytes
+        return other
+
     def end(self, kind: str, data: bytes) -> None:
         """Add the last event."""
         self.ended = True

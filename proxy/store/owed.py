@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +17,21 @@ from proxy.errors import StoreUnavailable
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from proxy.store.connection import Command, Store
 
+Then = Callable[[list[Any]], Sequence["Command[Any]"]]
 LONGEST_S = 600.0
 """Longer than that nothing is owed: leases have run out, and memory must not grow."""
+
+
+def _nothing(_: list[Any]) -> Sequence[Command[Any]]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Debt:
     commands: Sequence[Command[Any]]
-    then: Callable[[list[Any]], Sequence[Command[Any]]]
+    then: Then
     until: float
 
 
@@ -43,27 +47,33 @@ class Owed:
     def add(
         self,
         commands: Sequence[Command[Any]],
-        then: Callable[[list[Any]], Sequence[Command[Any]]] = lambda _: (),
+        then: Then = _nothing,
     ) -> None:
         """Owe these commands.
 
         Args:
             commands: one round trip's worth.
-            then: is told their replies, and answers what is owed because of them.
+            then: is told their replies, none when it took too long; answers what is owed next.
         """
         if commands:
             self._debts.append(_Debt(commands, then, time.monotonic() + LONGEST_S))
 
     def pay(self, store: Store) -> None:
-        """Run each once; what fails is owed on."""
+        """Run each once, and at once what follows from it; what fails is owed on."""
         for _ in range(len(self._debts)):
-            debt = self._debts.popleft()
-            try:
-                replies = store.run_all(*debt.commands)
-            except StoreUnavailable as error:
-                if time.monotonic() > debt.until:
-                    logs.problem("owed", error)
-                else:
-                    self._debts.append(debt)
-                continue
-            self.add(debt.then(replies))
+            debt: _Debt | None = self._debts.popleft()
+            while debt is not None:
+                debt = self._paid(store, debt)
+
+    def _paid(self, store: Store, debt: _Debt) -> _Debt | None:
+        """Run one; what follows from it."""
+        try:
+            replies = store.run_all(*debt.commands)
+        except StoreUnavailable as error:
+            if time.monotonic() < debt.until:
+                self._debts.append(debt)
+                return None
+            logs.problem("owed", error)
+            replies = []
+        following = debt.then(replies)
+        return _Debt(following, _nothing, debt.until) if following else None

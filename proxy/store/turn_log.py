@@ -83,11 +83,6 @@ def read(turn_id: str, owner: str, after: int, ended_keep_ms: int) -> Command[Ev
     return script("turn_read", keyspace.turn(turn_id), arguments, parse)
 
 
-def forget(turn_id: str) -> Command[None]:
-    """Remove a log that tells another end than the turn had."""
-    return Command(("DEL", *keyspace.turn(turn_id)), lambda _: None)
-
-
 def cancel(turn_id: str, owner: str) -> Command[tuple[str, str]]:
     """Ask a turn's producer to stop; the turn's status and session. Raises TurnNotFound."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import socket
 import struct
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 65_536
 _POLL_S = 0.02
+_COMMAND = re.compile(rb"^\*[0-9]+\r\n", re.MULTILINE)
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -31,6 +33,7 @@ class FaultProxy:
         received: bytes from it.
         latency_s: how long answers are held back.
         blackhole: whether everything is taken and nothing passed on.
+        refusal: an error of Redis that each command is answered with, in place of passing it on.
         cut_after: bytes of answers until the connection is cut; None for never.
     """
 
@@ -40,6 +43,7 @@ class FaultProxy:
         self.connections = self.round_trips = self.sent = self.received = 0
         self.latency_s = 0.0
         self.blackhole = False
+        self.refusal = ""
         self.cut_after: int | None = None
         self._lost: int | None = None
         self._generation = 0
@@ -118,7 +122,10 @@ class FaultProxy:
             if answered:
                 self.round_trips += 1
                 number = self.round_trips
-        if not self.blackhole:
+        if self.refusal:
+            commands = len(_COMMAND.findall(chunk))
+            client.sendall(f"-{self.refusal}\r\n".encode() * commands)
+        elif not self.blackhole:
             server.sendall(chunk)
         return number
 
