@@ -8,6 +8,7 @@ end is closed, so that no reply can reach another caller.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -44,6 +45,7 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("claim", "claim_renew", "claim_end"), ()),
 }
 """The scripts of store/lua, and the files that stand before each."""
+_WRAPPED = re.compile(r": -([A-Z]+) ")
 _REFUSED_EVERY_S = 60.0
 """Redis answers and refuses, each kind of refusal: how often the log says so."""
 
@@ -115,7 +117,7 @@ class Store:
         self.outage.succeeded()
         for reply in replies:
             if isinstance(reply, redis.RedisError):
-                logs.problem("redis", reply, every_s=_REFUSED_EVERY_S)
+                logs.problem(_refusal(reply), reply, every_s=_REFUSED_EVERY_S)
                 raise unavailable()
         return [command.parse(reply) for command, reply in zip(commands, replies, strict=True)]
 
@@ -160,6 +162,12 @@ class Store:
         """Close every connection."""
         self.outage.close()
         self._pool.disconnect()
+
+
+def _refusal(reply: redis.RedisError) -> str:
+    """What refuses: Redis 6.2 wraps a script's error into words, the code comes after a dash."""
+    code = _WRAPPED.search(str(reply))
+    return f"redis {code[1]}" if code else "redis"
 
 
 def _read(connection: Any) -> Any:

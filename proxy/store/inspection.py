@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from proxy.store.connection import Store
 
 OLDEST_REDIS = (6, 2)
+MENDED_S = 10.0
+"""When to look again at what a person has to mend."""
 _SECTIONS = ("server", "memory", "persistence", "replication")
 
 
@@ -70,7 +72,9 @@ def wrong(store: Store) -> StoreUnavailable | None:
         StoreUnavailable: it does not answer.
     """
     told = [finding.told for finding in examine(store) if finding.state == "wrong"]
-    return StoreUnavailable(f"Redis is not fit: {'; '.join(told)}.") if told else None
+    if not told:
+        return None
+    return StoreUnavailable(f"Redis is not fit: {'; '.join(told)}.", retry_after=MENDED_S)
 
 
 def info(section: str) -> Command[dict[str, str]]:
