@@ -164,7 +164,8 @@ def test_nothing_grows(simulator: SimulatedChatGPT, chatgpt: Control, tmp_path: 
             print(
                 f"\nworker {one.process.pid}: {one.rss[0][1] >> 20} MB, at the end "
                 f"{one.rss[-1][1] >> 20} MB, {slope:+.2f} MB a quarter of an hour; "
-                f"{descriptors} descriptors, {greenlets} greenlets at the start"
+                f"{descriptors} descriptors, {greenlets} greenlets at the start; MB each minute: "
+                f"{[rss >> 20 for _, rss in one.rss[:: 60 // SAMPLE_S]]}"
             )
             wait_until(lambda: one.descriptors() <= descriptors, f"{one.descriptors()}", 120)  # noqa: B023
             wait_until(lambda: one.greenlets() <= greenlets, f"{one.greenlets()}", 120)  # noqa: B023
