@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -126,7 +127,7 @@ def _deeper_than(value: Any, depth: int) -> bool:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> None:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        name = next(name for name in names if names.count(name) > 1)
+    if len(dict(pairs)) < len(pairs):
+        counted = Counter(name for name, _ in pairs)
+        name = next(name for name, times in counted.items() if times > 1)
         raise InvalidRequest(f"The body holds {name[:100]!r} twice.", param=name[:100])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,14 @@ def test_no_object_whatever_breaks_the_service(
 def chunks() -> Iterator[bytes]:
     for _ in range(160):
         yield b"x" * 65_536
+
+
+def test_many_names_do_not_hold_the_worker_up(known: Known) -> None:
+    names = b",".join(b'"%x":1' % number for number in range(90_000))
+    begun = time.monotonic()
+    answer = known.client.post("/chat", data=b'{%b,"15f8f":1}' % names, headers=JSON)
+    refused(answer, 400, "invalid_request", "15f8f")
+    assert time.monotonic() - begun < 10  # where each name was counted among all it took minutes
 
 
 @pytest.mark.parametrize("headers", [JSON, TEXT])
