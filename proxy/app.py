@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("proxy", static_folder=None)
     app.url_map.merge_slashes = False
     app.extensions["workload"] = workload
-    errors.register(app)
+    errors.register(app, settings)
     hooks.register(app, workload)
     cors.Cors(settings).register(app)
     reader = Reader(store, keeper, settings)

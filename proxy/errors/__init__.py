@@ -9,6 +9,7 @@ ProxyError
     │   └── InvalidAdminToken
     ├── ModelNotAllowed       403
     ├── OriginNotAllowed      403
+    │   └── ForeignPage      nobody is asked for a key, and a page of others asks
     ├── NotFound              404
     │   ├── SessionNotFound
     │   └── TurnNotFound
@@ -40,6 +41,7 @@ ProxyError
 from proxy.errors.request import (
     Conflict,
     ContextLengthExceeded,
+    ForeignPage,
     IdempotencyConflict,
     InvalidAdminToken,
     InvalidApiKey,
@@ -90,6 +92,7 @@ __all__ = [
     "Conflict",
     "ContextLengthExceeded",
     "Draining",
+    "ForeignPage",
     "IdempotencyConflict",
     "InsufficientQuota",
     "InvalidAdminToken",

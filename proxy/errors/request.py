@@ -65,6 +65,18 @@ class OriginNotAllowed(ApiError):
         super().__init__(f"This token is for pages of {origin} alone.", param="Origin")
 
 
+class ForeignPage(OriginNotAllowed):
+    """Nobody is asked for a key, and a page that is not the service's own makes a browser ask."""
+
+    def __init__(self, header: str) -> None:
+        ApiError.__init__(
+            self,
+            "No key is asked for here, so only pages of this service may ask: a client key, or an "
+            "origin in PROXY_CORS_ORIGINS, lets others in.",
+            param=header,
+        )
+
+
 class NotFound(ApiError):
     """There is no such thing here, or not for this caller."""
 

@@ -5,6 +5,7 @@ config/proxy.toml or config/limits.toml. docs/settings.md lists them all.
 """
 
 from proxy.settings.addresses import LOOPBACK, REDIS_OPTIONS, REDIS_SCHEMES, TLS_OPTIONS, is_origin
+from proxy.settings.addresses import split as split_url
 from proxy.settings.fields import ENVIRONMENT_NAMES, LARGEST_LIMIT, SIMULATED_KEY, Settings
 from proxy.settings.sources import (
     CONFIG_DIR,
@@ -30,5 +31,6 @@ __all__ = [
     "is_origin",
     "load",
     "load_for_store",
+    "split_url",
     "unknown_names",
 ]

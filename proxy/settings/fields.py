@@ -51,6 +51,8 @@ class Settings(BaseModel):
     token_secret: SecretStr | None = Field(None, alias="PROXY_TOKEN_SECRET")
     cors_origins: tuple[str, ...] = Field((), alias="PROXY_CORS_ORIGINS")
 
+    wrong_key_delay: float = Field(2.0, ge=0, le=60, alias="PROXY_WRONG_KEY_DELAY")
+
     # Conversations
     default_model: str = Field("gpt-6-luna", min_length=1, alias="PROXY_DEFAULT_MODEL")
     session_ttl: int = Field(30 * 86_400, ge=60, le=366 * 86_400, alias="PROXY_SESSION_TTL")

@@ -13,6 +13,7 @@ from proxy.domain.request import Caller
 from proxy.errors import InvalidApiKey, OriginNotAllowed
 from proxy.limiter import key_limits
 from proxy.store import client_keys, teams
+from proxy.web.pages import OwnPages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -37,6 +38,7 @@ class Authenticator:
         self._settings = settings
         self._signer = signer
         self._cache: dict[Hashable, tuple[float, Caller | None]] = {}
+        self._pages = OwnPages(settings)
         self._anybody = _holder_of("open", "open", key_limits(Limits(), settings))
 
     def caller(self, headers: Headers) -> Caller:
@@ -44,12 +46,13 @@ class Authenticator:
 
         Raises:
             InvalidApiKey: a key is needed and this is none, or none that is good now.
-            OriginNotAllowed: it is a browser token, for pages of another origin.
+            OriginNotAllowed: it is a browser token, for pages of another origin; or nobody is
+                asked for a key, and a page of another origin asks.
             StoreUnavailable: the key is not cached and Redis cannot be asked.
         """
         bearer = _bearer(headers)
         if not bearer.startswith(browser_tokens.PREFIX):
-            return self._holder(bearer)
+            return self._holder(bearer, headers)
         token = self._signer.read(bearer, time.time()) if self._signer else None
         if token is None:
             raise InvalidApiKey
@@ -62,20 +65,21 @@ class Authenticator:
         """Who sent these headers, and the seal of its secret, to mint a token; no token does.
 
         Raises:
-            InvalidApiKey, StoreUnavailable: as in `caller`.
+            InvalidApiKey, OriginNotAllowed, StoreUnavailable: as in `caller`.
         """
         bearer = _bearer(headers)
         if bearer.startswith(browser_tokens.PREFIX):
             raise InvalidApiKey
-        holder = self._holder(bearer)
+        holder = self._holder(bearer, headers)
         if holder is self._anybody:
             return holder, ""
         _, secret = client_keys.split(bearer) or ("", "")
         return holder, browser_tokens.seal(client_keys.hashed(secret))
 
-    def _holder(self, bearer: str) -> Caller:
+    def _holder(self, bearer: str, headers: Headers) -> Caller:
         """Who has this client key, or anybody where none is asked for."""
         if self._settings.auth == "open" and not bearer.startswith(client_keys.PREFIX):
+            self._pages.check(headers)
             return self._anybody
         parts = client_keys.split(bearer)
         if parts is None:
@@ -86,8 +90,8 @@ class Authenticator:
 
     def _voucher(self, token: BrowserToken) -> Caller:
         """The client key that vouches for a user, if the secret it had then is good now."""
-        if token.key_id == self._anybody.key_id:
-            return self._holder("")
+        if token.key_id == self._anybody.key_id and self._settings.auth == "open":
+            return self._anybody
         named = (token.key_id, token.seal)
         return self._known(named, token.key_id, lambda key, now: key.has_seal(token.seal, now))
 

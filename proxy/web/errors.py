@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
+import gevent
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-from proxy.errors import ApiError, InvalidRequest, MethodNotAllowed, NotFound
+from proxy.errors import ApiError, InvalidApiKey, InvalidRequest, MethodNotAllowed, NotFound
 from proxy.telemetry import logs
 from proxy.web import ratelimit, responses
+from proxy.web.guesses import Guesses
 
 if TYPE_CHECKING:
     from flask import Flask
 
+    from proxy.settings import Settings
 
-def register(app: Flask) -> None:
+
+def register(app: Flask, settings: Settings) -> None:
     """Make the app render every error."""
+    guesses = Guesses(settings.wrong_key_delay)
+
+    @app.errorhandler(InvalidApiKey)
+    def wrong_key(error: InvalidApiKey) -> Response:
+        if "Authorization" in request.headers:
+            gevent.sleep(guesses.wrong(request.remote_addr or "", time.monotonic()))
+        return render(error)
+
     app.register_error_handler(ApiError, render)
     app.register_error_handler(HTTPException, _from_werkzeug)
     app.register_error_handler(Exception, _defect)
