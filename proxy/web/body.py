@@ -25,6 +25,8 @@ _MOST_VALUES = 300_000
 """As many commas and brackets may be in a body. No window of a model holds a text with more, and
 its worker understands them within a quarter of a second: millions would hold up everybody else for
 many."""
+_BLANK = b" \t\r\n"
+"""What JSON takes for nothing."""
 
 
 def read_json(settings: Settings, *, optional: bool = False) -> dict[str, Any]:
@@ -40,7 +42,7 @@ def as_json(raw: bytes, settings: Settings, *, optional: bool = False) -> dict[s
         InvalidRequest: it is not UTF-8, not JSON, not an object, nested too deeply, of too many
             values, or holds a name twice.
     """
-    if optional and not raw.strip():
+    if optional and not raw.strip(_BLANK):
         return {}
     if request.mimetype not in _JSON_TYPES:
         raise UnsupportedMediaType(

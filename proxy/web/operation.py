@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
 
 class Operation(NamedTuple):
     """A route: what it does, what it takes, what it answers besides errors.
 
-    `answer` is the name of a schema, or a media type where it is not JSON.
+    `answer` is the name of a schema, or a media type where it is not JSON; `body` is a schema, or
+    the name of one; `query` has a schema for each option.
     """
 
     method: str
     path: str
     summary: str
-    body: type[BaseModel] | None = None
+    body: type[BaseModel] | str | None = None
     status: int = 200
     answer: str | None = None
-    query: tuple[str, ...] = ()
+    query: Mapping[str, Any] | None = None
     open: bool = False
 
     @property

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -14,79 +13,14 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from proxy.domain.catalog import Effort
-from proxy.domain.parameters import FORWARDED
 from proxy.errors import InvalidRequest
 from proxy.settings import LARGEST_LIMIT, is_origin
+from proxy.web.parameters import Body, Instructions, Name, Number, Parameters
 
 M = TypeVar("M", bound=BaseModel)
 
-Name = Annotated[str, Field(min_length=1, max_length=256)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Instructions = Annotated[str, Field(max_length=200_000)]
 
-
-class _Body(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Parameters(_Body):
-    """What steers the answer; forwarded as the model and the upstream accept it."""
-
-    temperature: Number | None = Field(None, ge=0, le=2, description="0 is sober, 2 is wild")
-    top_p: Number | None = Field(
-        None, ge=0, le=1, description="share of probability the next token is drawn from"
-    )
-    top_k: int | None = Field(
-        None, ge=1, le=1_000_000, description="how many tokens the next one is drawn from"
-    )
-    max_tokens: int | None = Field(None, ge=1, le=10_000_000, description="length of the answer")
-    stop: str | list[str] | None = Field(None, description="one to four texts that end the answer")
-    presence_penalty: Number | None = Field(None, ge=-2, le=2)
-    frequency_penalty: Number | None = Field(None, ge=-2, le=2)
-    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
-    reasoning_effort: Effort | None = None
-    response_format: dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=128)
-    tool_choice: str | dict[str, Any] | None = None
-    metadata: dict[str, str] | None = Field(None, max_length=16)
-
-    @field_validator("stop", mode="before")
-    @classmethod
-    def _stop_is_short(cls, value: object) -> object:
-        texts = [value] if isinstance(value, str) else value
-        if texts is None or (
-            isinstance(texts, list)
-            and 1 <= len(texts) <= 4
-            and all(isinstance(text, str) and text for text in texts)
-        ):
-            return value
-        raise PydanticCustomError("stop", "Input should be a text or a list of one to four texts")
-
-    @field_validator("tool_choice", mode="before")
-    @classmethod
-    def _tool_choice_is_known(cls, value: object) -> object:
-        if value is None or isinstance(value, dict) or value in ("none", "auto", "required"):
-            return value
-        raise PydanticCustomError(
-            "tool_choice", "Input should be 'none', 'auto', 'required' or a function's object"
-        )
-
-    @field_validator("metadata")
-    @classmethod
-    def _metadata_is_short(cls, value: dict[str, str] | None) -> dict[str, str] | None:
-        if value and any(len(key) > 64 or len(text) > 512 for key, text in value.items()):
-            raise PydanticCustomError(
-                "metadata", "Input should have keys of at most 64 and values of 512 characters"
-            )
-        return value
-
-    def given(self) -> dict[str, Any]:
-        """The parameters that were sent, by name."""
-        return self.model_dump(include=set(FORWARDED), exclude_none=True)
-
-
-class ToolResult(_Body):
+class ToolResult(Body):
     """The result of a tool call that the last turn asked for."""
 
     tool_call_id: Name
@@ -120,7 +54,7 @@ class ChatRequest(Options):
     tool_results: list[ToolResult] = Field(default_factory=list, max_length=128)
 
 
-class SessionSettings(_Body):
+class SessionSettings(Body):
     """The body of POST /sessions and PATCH /sessions/{id}; null clears a setting."""
 
     title: str | None = Field(None, max_length=200)
@@ -138,7 +72,7 @@ class SessionSettings(_Body):
         return values
 
 
-class ForkRequest(_Body):
+class ForkRequest(Body):
     """The body of POST /sessions/{id}/fork."""
 
     turn: str | int | None = Field(
@@ -153,7 +87,7 @@ class ForkRequest(_Body):
         raise PydanticCustomError("turn", "Input should be a turn's id or a whole number of turns")
 
 
-class TokenLimits(_Body):
+class TokenLimits(Body):
     """The user's own limits in the body of POST /tokens; 0 for none."""
 
     rpm: int = Field(0, ge=0, le=LARGEST_LIMIT, description="requests a minute")
@@ -169,7 +103,7 @@ class TokenLimits(_Body):
         return value
 
 
-class TokenRequest(_Body):
+class TokenRequest(Body):
     """The body of POST /tokens."""
 
     user: str = Field(description="whom the key vouches for: 1 to 128 printable characters")

@@ -9,7 +9,7 @@ import pytest
 from proxy.domain.catalog import Model
 from proxy.domain.parameters import FORWARDED, Adapted, adapt
 from proxy.errors import InvalidRequest
-from proxy.web.schemas import Parameters
+from proxy.web.parameters import Parameters
 
 PLAIN = Model(name="plain", known=True)
 REASONING = Model(name="thinker", known=True, reasoning=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from proxy.settings import LARGEST_LIMIT
 from proxy.web.admin import schemas
 from proxy.web.operation import Operation
+
+_TEXT = {"type": "string"}
 
 OPERATIONS = (
     Operation("get", "/admin/api/keys", "List client keys", answer="KeyList"),
@@ -38,17 +41,33 @@ OPERATIONS = (
         "/admin/api/limits",
         "All balances, or what the next request of a key would meet",
         answer="LimitReport",
-        query=("explain", "model", "tokens"),
+        query={
+            "explain": {"type": "string"},
+            "model": {"type": "string", "minLength": 1, "maxLength": 256},
+            "tokens": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT},
+        },
     ),
     Operation(
-        "get", "/admin/api/events", "The audit log", answer="EventList", query=("limit", "cursor")
+        "get",
+        "/admin/api/events",
+        "The audit log",
+        answer="EventList",
+        query={
+            "limit": {"type": "integer", "minimum": 1, "maximum": 1000},
+            "cursor": {"type": "string"},
+        },
     ),
     Operation(
         "get",
         "/admin/api/usage",
         "Who used what, and when",
         answer="Usage",
-        query=("by", "from", "to", "step"),
+        query={
+            "by": {"enum": ["key", "team", "user", "model"]},
+            "from": _TEXT,
+            "to": _TEXT,
+            "step": {"enum": ["hour", "day"]},
+        },
     ),
 )
 NEED_A_BODY = frozenset(
@@ -57,7 +76,6 @@ NEED_A_BODY = frozenset(
     if operation.body and not operation.path.endswith("/rotate")
 )
 
-_TEXT = {"type": "string"}
 _WHOLE = {"type": "integer"}
 _NUMBER = {"type": "number"}
 _MAYBE_TEXT = {"type": ["string", "null"]}

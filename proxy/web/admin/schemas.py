@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from proxy.settings import LARGEST_LIMIT
+from proxy.web.parameters import Body
 
 LARGEST_BUDGET_USD = 1_000_000
 LARGEST_WEIGHT = 1_000
@@ -18,9 +19,7 @@ Limit = Annotated[int, Field(ge=0, le=LARGEST_LIMIT)]
 Model = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\s,]+$")]
 
 
-class _Fields(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
+class _Fields(Body):
     rpm: Limit | None = Field(None, description="requests a minute; 0 for no limit")
     tpm: Limit | None = Field(None, description="tokens a minute; 0 for no limit")
     burst: Limit | None = Field(None, description="requests at once; null for a minute's worth")
@@ -74,10 +73,8 @@ class NewTeam(TeamFields):
     name: str = Field(description="1 to 64 of A-Z a-z 0-9 . _ -; it is the team's id")
 
 
-class Rotation(BaseModel):
+class Rotation(Body):
     """The body of POST /admin/api/keys/{key_id}/rotate."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
     overlap: int = Field(
         0, ge=0, le=LONGEST_OVERLAP_S, description="seconds that the former secret stays good"
