@@ -12,6 +12,7 @@ from proxy.settings import load
 from proxy.simulator.process import SimulatedChatGPT
 from proxy.store.connection import Store
 from proxy.telemetry import logs
+from tests.support import custody
 from tests.support.keys import issue
 from tests.support.learned import forget
 from tests.support.service import ADMIN_TOKEN, CANARY, Client, Service
@@ -52,6 +53,7 @@ def store(redis_server: EmbeddedRedis) -> Iterator[Store]:
     settings = load({"REDIS_URL": redis_server.url, "OPENAI_API_KEY": CANARY})
     opened = Store(settings)
     yield opened
+    custody.check_redis(opened)
     opened.close()
 
 

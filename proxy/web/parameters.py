@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from proxy.domain.catalog import Effort
@@ -19,19 +19,16 @@ Instructions = Annotated[str, Field(max_length=200_000)]
 
 
 class Body(BaseModel):
-    """An object of which no field is guessed at, and none is unknown.
-
-    A whole number may be written with a point, 5.0: to JSON it is the same as 5.
-    """
+    """An object of which no field is guessed at, and none is unknown."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _whole_is_whole(cls, fields: Any) -> Any:
-        if not isinstance(fields, dict):
-            return fields
-        return {name: int(value) if _is_whole(value) else value for name, value in fields.items()}
+
+def whole(fields: Any) -> Any:
+    """An object with its whole numbers as such, also if they were written with a point."""
+    if not isinstance(fields, dict):
+        return fields
+    return {name: int(value) if _is_whole(value) else value for name, value in fields.items()}
 
 
 def _is_whole(value: object) -> bool:

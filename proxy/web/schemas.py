@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from proxy.errors import InvalidRequest
 from proxy.settings import LARGEST_LIMIT, is_origin
-from proxy.web.parameters import Body, Instructions, Name, Number, Parameters
+from proxy.web.parameters import Body, Instructions, Name, Number, Parameters, whole
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -64,6 +64,11 @@ class SessionSettings(Body):
     parameters: Parameters | None = None
     ttl: int | None = Field(None, ge=60, le=366 * 86_400, description="seconds")
 
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _whole_is_whole(cls, value: object) -> object:
+        return whole(value)
+
     def changed(self) -> dict[str, Any]:
         """The settings that were sent, by name."""
         values = self.model_dump(include=self.model_fields_set - {"parameters"})
@@ -111,6 +116,11 @@ class TokenRequest(Body):
     origin: str | None = Field(None, description="the pages that may use it; absent: all")
     limits: TokenLimits | None = None
 
+    @field_validator("limits", mode="before")
+    @classmethod
+    def _whole_is_whole(cls, value: object) -> object:
+        return whole(value)
+
     @field_validator("user")
     @classmethod
     def _user_is_printable(cls, value: str) -> str:
@@ -129,13 +139,13 @@ class TokenRequest(Body):
 
 
 def validate(schema: type[M], value: dict[str, Any]) -> M:
-    """Check a JSON object against a schema.
+    """Check a JSON object against a schema; to JSON 5.0 is as whole a number as 5.
 
     Raises:
         InvalidRequest: the message names the field and what would be right.
     """
     try:
-        return schema.model_validate(value)
+        return schema.model_validate(whole(value))
     except ValidationError as error:
         raise refusal(error, schema) from None
 

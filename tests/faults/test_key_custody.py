@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pytest
 
 from proxy.domain.limits import Limits
@@ -15,6 +13,7 @@ from proxy.settings import load
 from proxy.simulator.process import SimulatedChatGPT
 from proxy.store import client_keys
 from proxy.store.connection import Command, Store
+from tests.support import custody
 from tests.support.learned import forget
 from tests.support.service import CANARY, Service
 from tests.support.simulator import Control
@@ -104,8 +103,8 @@ class Run:
             for request in BAD_REQUESTS:
                 self._hear(caller.request(**request))
             self._misuse_without_a_key(service)
-            self.kept = "\n".join(_dump(store))
-            self.arguments = "\n".join(map(_arguments, _family(service.pid)))
+            self.kept = "\n".join(custody.dump(store))
+            self.arguments = "\n".join(map(custody.arguments, custody.family(service.pid)))
             redis.kill()
             self._hear(service.client(client_keys.token(key.id, self.secret)).chat())
             self.log = service.log
@@ -129,29 +128,6 @@ def _guarded(redis: EmbeddedRedis) -> str:
     with closing(Store(load({"REDIS_URL": redis.url, "OPENAI_API_KEY": CANARY}))) as store:
         store.run(Command(("CONFIG", "SET", "requirepass", PASSWORD), bool))
     return redis.url.replace("unix://", f"unix://:{PASSWORD}@")
-
-
-def _dump(store: Store) -> Iterator[str]:
-    """Every key of Redis with its value, whatever its type."""
-    readers = {
-        b"string": ("GET",),
-        b"hash": ("HGETALL",),
-        b"list": ("LRANGE", 0, -1),
-        b"set": ("SMEMBERS",),
-        b"zset": ("ZRANGE", 0, -1),
-        b"stream": ("XRANGE", "-", "+"),
-    }
-    for key in store.run(Command(("KEYS", "*"), list)):
-        verb, *more = readers[store.run(Command(("TYPE", key), bytes))]
-        yield f"{key!r} {store.run(Command((verb, key, *more), str))}"
-
-
-def _family(pid: int) -> list[int]:
-    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
-
-
-def _arguments(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from proxy.domain.limits import Limits
 from proxy.store import client_keys, teams
 from proxy.store.client_keys import ClientKey
 from proxy.store.teams import Team
+from tests.support import custody
 
 if TYPE_CHECKING:
     from proxy.store.connection import Store
@@ -29,6 +30,7 @@ def issue(store: Store, **fields: Any) -> tuple[ClientKey, str]:
         **({"name": "test"} | fields),
     )
     store.run_all(*client_keys.create(key))
+    custody.issued.add(secret)
     return key, client_keys.token(key.id, secret)
 
 

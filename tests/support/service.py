@@ -10,22 +10,23 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import psutil
 import requests
 
 from proxy.embedded import Child
 from proxy.settings import ENVIRONMENT_NAMES
+from tests.support import custody
+from tests.support.custody import ADMIN_TOKEN, CANARY
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["ADMIN_TOKEN", "CANARY", "ROOT", "Client", "Service", "clean_environment", "free_port"]
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-CANARY = "sk-canary-5f0c2e7d9b1a4c68"
-"""Stands for the upstream key; it must turn up nowhere."""
-ADMIN_TOKEN = "admin-canary-3e9c51d07ab842f6-of-tests"
-"""Opens the admin interface of the tests' shared service."""
 
 
 def free_port() -> int:
@@ -68,9 +69,15 @@ class Service:
         wait_until(self._answers, f"the service to answer; it said: {self._log.read_text()}")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object = None, *_: object) -> None:
+        pids = custody.family(self.pid) if self._child.running else []
+        password = urlsplit(self.environment["REDIS_URL"]).password or ""
+        arguments = "\n".join(map(custody.arguments, pids))
         self._child.stop(10)
+        log = self.log
         self._log.unlink()
+        if kind is None:
+            custody.check_service(log, arguments, password)
 
     @property
     def pid(self) -> int:
@@ -123,14 +130,18 @@ class Client:
     def request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **more: Any
     ) -> requests.Response:
-        """Send a request on a connection of its own."""
-        return requests.request(
+        """Send a request on a connection of its own; its answer must tell no secret."""
+        answer = requests.request(
             method,
             self.url + path,
             headers={"Connection": "close", **self.headers, **(headers or {})},
             timeout=more.pop("timeout", 60),
             **more,
         )
+        sent = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        body = b"" if more.get("stream") else answer.content
+        custody.check_answer(answer.headers, body, sent)
+        return answer
 
     def chat(self, message: str = "Hello", **fields: Any) -> requests.Response:
         """POST /chat with JSON."""
