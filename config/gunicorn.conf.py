@@ -13,6 +13,7 @@ from proxy.domain.catalog import Catalog
 from proxy.domain.personas import Personas
 from proxy.errors import SettingsError
 from proxy.settings import load
+from proxy.telemetry.server import ServerLog
 
 if TYPE_CHECKING:
     from proxy.settings import Settings
@@ -74,6 +75,7 @@ keepalive = 75
 http_parser = "python"
 accesslog = None
 errorlog = "-"
+logger_class = ServerLog
 loglevel = "warning"
 control_socket_disable = True
 proc_name = "chat-proxy"

@@ -127,6 +127,7 @@ def test_ctrl_c_stops_all_that_it_started(tmp_path: Path) -> None:
     assert not [child for child in started if child.is_running()]
 
 
+@pytest.mark.usefixtures("chatgpt")
 def test_with_redis_and_a_key_set_it_is_the_real_thing(
     redis_server: EmbeddedRedis, simulator: SimulatedChatGPT, tmp_path: Path
 ) -> None:
