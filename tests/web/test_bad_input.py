@@ -104,6 +104,31 @@ def test_many_names_do_not_hold_the_worker_up(known: Known) -> None:
     assert time.monotonic() - begun < 10  # where each name was counted among all it took minutes
 
 
+@pytest.mark.parametrize(
+    "many",
+    [
+        b"[]," * 6_000_000,
+        b"{}," * 6_000_000,
+        b"1," * 9_000_000,
+        b'"' + b'\\"' * 9_000_000,
+        b'"' + b'["' * 9_000_000,
+        b'"' + b'[\\"' * 6_000_000 + b"\\",
+    ],
+    ids=lambda many: str(many[:8]),
+)
+def test_twenty_megabytes_of_anything_do_not_hold_the_worker_up(known: Known, many: bytes) -> None:
+    begun = time.monotonic()
+    body = b'{"model": "gpt-6-luna", "messages": [' + many + b"1]}"
+    refused(
+        known.client.post("/v1/chat/completions", data=body, headers=JSON), 400, "invalid_request"
+    )
+    assert time.monotonic() - begun < 15  # it took a minute, of all that the worker streamed
+
+
+def test_brackets_in_a_text_are_a_text(known: Known) -> None:
+    assert known.client.chat("[{," * 60_000).ok
+
+
 @pytest.mark.parametrize("headers", [JSON, TEXT])
 def test_ten_megabytes_in_chunks_are_too_large(known: Known, headers: dict[str, str]) -> None:
     answer = known.client.post("/chat", data=chunks(), headers=headers)
