@@ -2,7 +2,7 @@
 FROM python:3.11-slim-bookworm AS packages
 COPY requirements.txt /
 RUN python -m venv --without-pip /venv \
- && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary :all: -r /requirements.txt
+ && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary :all: --require-hashes -r /requirements.txt
 
 FROM python:3.11-slim-bookworm
 # What installs packages is of no use to the service, but would be to an intruder.

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 4
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
-	--no-emit-trusted-host --no-emit-options --no-header --no-annotate
+	--no-emit-trusted-host --no-emit-options --no-header --no-annotate --generate-hashes --allow-unsafe
 
 .PHONY: help run test soak lint bench bench-peers format pins clean
 
@@ -42,10 +42,12 @@ format: .venv/installed-dev ## Bring the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-pins: .venv/installed-dev ## Compile requirements*.txt anew from requirements*.in
+pins: ## Compile requirements*.txt from requirements*.in; UPGRADE=--upgrade for newer versions
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet pip-tools
-	$(COMPILE) --upgrade --output-file requirements.txt requirements.in
-	$(COMPILE) --upgrade --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-embedded.txt requirements-embedded.in
+	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what the other commands made
 	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -54,10 +56,10 @@ clean: ## Remove what the other commands made
 .venv/installed: requirements.txt requirements-embedded.txt
 	@echo "Installing into .venv (once) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-embedded.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-embedded.txt
 	@touch $@
 
 .venv/installed-dev: .venv/installed requirements-dev.txt
 	@echo "Installing what tests and linters need into .venv (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@

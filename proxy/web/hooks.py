@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 
 _PROBES = {"/livez", "/metrics", "/readyz"}
 """Asked every few seconds by machines; not worth a line each."""
-_GUARDS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-"""No answer is taken for something else than it says, nor for a page: a page has its own policy."""
+_POLICY = "default-src 'none'; frame-ancestors 'none'"
+"""What is no page of ours, and so has no policy of its own, is none for a browser either."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -51,8 +48,9 @@ def _end(response: Response) -> Response:
     if allowance is not None:
         response.headers.update(_limits(allowance, response))
     response.headers["X-Request-ID"] = g.request_id
-    for name, value in _GUARDS.items():
-        response.headers.setdefault(name, value)
+    response.headers.add("X-Content-Type-Options", "nosniff")
+    if "Content-Security-Policy" not in response.headers:
+        response.headers.add("Content-Security-Policy", _POLICY)
     if request.path in _PROBES:
         return response
     logs.access(
