@@ -113,10 +113,10 @@ def span(asked: Mapping[str, str], now: float) -> Span:
     Raises:
         InvalidRequest: one of them is wrong; the message and `param` name it.
     """
-    by = _one_of("by", asked.get("by") or "key", KINDS)
+    by = _one_of("by", asked.get("by", "key"), KINDS)
     begins, ends = _moment("from", asked), _moment("to", asked)
     step: Step = "hour"
-    if asked.get("step"):
+    if "step" in asked:
         step = _one_of("step", asked["step"], STEPS)
     elif begins and (ends or datetime.fromtimestamp(now, UTC)) - begins > timedelta(days=2):
         step = "day"

@@ -36,7 +36,7 @@ def enlist(session: Session, *, turn_count: int, title: str, replace: bool) -> C
         replace: show this title also if another is shown already.
     """
     shown = orjson.dumps({"title": title, "created_at": session.created_at, "ttl": session.ttl})
-    entry = _sought(title).encode() + b"\0" + shown
+    entry = title.casefold().replace("\0", " ").encode() + b"\0" + shown
     return script(
         "list_session",
         keyspace.session_list(session.owner),
@@ -62,7 +62,7 @@ def page(owner: str, *, limit: int, cursor: tuple[str, str] | None, query: str) 
         query: what the title must hold, upper and lower case alike; nothing for all.
     """
     after, after_id = cursor or ("", "")
-    arguments = (limit, after, after_id, _sought(query), MOST_LOOKED_THROUGH)
+    arguments = (limit, after, after_id, query.casefold(), MOST_LOOKED_THROUGH)
 
     def parse(reply: list[Any]) -> Page:
         more, changed, last_id = reply[0]
@@ -83,8 +83,3 @@ def _session(owner: str, session_id: bytes, changed: bytes, turns: bytes, entry:
         updated_at=int(float(changed)),
         turn_count=int(turns),
     )
-
-
-def _sought(text: str) -> str:
-    """A title as it is searched; a NUL ends it in the entry."""
-    return text.casefold().replace("\0", " ")

@@ -123,6 +123,8 @@ _TURN = {
         "properties": {"turns_sent": _WHOLE, "turns_left_out": _WHOLE},
     },
 }
+EVENT = {"type": "object", "properties": dict.fromkeys(("id", "event", "data"), TEXT)}
+"""Each of a stream's."""
 ANSWERS: dict[str, dict[str, Any]] = {
     "Turn": _TURN,
     "Session": _SESSION

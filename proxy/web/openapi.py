@@ -8,14 +8,17 @@ from flask import Blueprint, Response
 from pydantic.json_schema import models_json_schema
 
 from proxy import __version__
-from proxy.web import responses
-from proxy.web.described import ANSWERS, NEED_A_BODY, OPERATIONS, TEXT
+from proxy.web import responses, schemas
+from proxy.web.described import ANSWERS, EVENT, NEED_A_BODY, OPERATIONS, TEXT
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from proxy.web.operation import Operation
 
+_STREAM = "text/event-stream"
+_STREAMED = (schemas.ChatRequest, schemas.Options, "OpenAIRequest")
+"""Bodies that may ask for a stream."""
 _REF = "#/components/schemas/{model}"
 
 
@@ -100,10 +103,13 @@ def _answer(operation: Operation) -> dict[str, Any]:
     if operation.answer is None:
         return {"description": "Done"}
     if "/" in operation.answer:
-        return {"description": operation.summary, "content": {operation.answer: {"schema": TEXT}}}
+        schema = EVENT if operation.answer == _STREAM else TEXT
+        return {"description": operation.summary, "content": {operation.answer: {"schema": schema}}}
     content = _content(operation.answer)
     if operation.answer == "Turn":
-        content |= {"text/plain": {"schema": TEXT}, "text/event-stream": {"schema": TEXT}}
+        content["text/plain"] = {"schema": TEXT}
+    if operation.body in _STREAMED:
+        content[_STREAM] = {"schema": EVENT}
     if operation.path.endswith("/export"):
         content["text/markdown"] = {"schema": TEXT}
     return {"description": operation.summary, "content": content}

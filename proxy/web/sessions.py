@@ -159,8 +159,8 @@ def _checked(session_id: str) -> str:
 
 
 def _number(name: str, default: int, most: int) -> int:
-    given = request.args.get(name, "")
-    if not given:
+    given = request.args.get(name)
+    if given is None:
         return default
     if not _NUMBER.fullmatch(given) or not 1 <= int(given) <= most:
         raise InvalidRequest(f"'{name}' should be a whole number from 1 to {most}.", param=name)

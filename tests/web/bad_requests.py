@@ -334,6 +334,7 @@ ROUTES = [
     other("an unknown change", INVALID, "PATCH /sessions/$mine", "colour", colour="red"),
     other("a change that is no object", INVALID, "PATCH /sessions/$mine", "system", system=["a"]),
     other("an export of no known form", INVALID, "GET /sessions/$mine/export?format=pdf", "format"),
+    other("no number a page", INVALID, "GET /sessions?limit=", "limit"),
     other("no sessions a page", INVALID, "GET /sessions?limit=0", "limit"),
     other("101 sessions a page", INVALID, "GET /sessions?limit=101", "limit"),
     other("a word for a limit", INVALID, "GET /sessions?limit=all", "limit"),
