@@ -35,12 +35,14 @@ class Fragile:
         way: between it and the service.
         store: straight to it, for an operator.
         service: asks nobody for a key.
+        recovery_s: how long it took to be ready again, the last time.
     """
 
     def __init__(
         self, redis: EmbeddedRedis, way: FaultProxy, store: Store, service: Service
     ) -> None:
         self.redis, self.way, self.store, self.service = redis, way, store, service
+        self.recovery_s = 0.0
 
     def caller(self, **key: Any) -> Client:
         """Somebody with a key of their own."""
@@ -74,7 +76,9 @@ class Fragile:
     def ready(self) -> None:
         """Wait until the service can work again."""
         anybody = self.service.client()
+        back = time.monotonic()
         wait_until(lambda: anybody.get("/readyz").ok, "the service to be ready", seconds=15)
+        self.recovery_s = time.monotonic() - back
 
     @property
     def outage(self) -> bool:
