@@ -30,7 +30,8 @@ def way(redis_server: EmbeddedRedis) -> Iterator[FaultProxy]:
 @pytest.fixture(scope="module")
 def counted(way: FaultProxy, simulator: SimulatedChatGPT) -> Iterator[Service]:
     """A service that is connected to Redis and has its scripts there."""
-    with Service(way.url, simulator.url, PROXY_AUTH="open") as running:
+    settings = {"PROXY_AUTH": "open", "PROXY_KEY_RPM": "0", "PROXY_KEY_TPM": "0"}
+    with Service(way.url, simulator.url, **settings) as running:
         assert running.client().chat().ok
         yield running
 
