@@ -6,19 +6,23 @@ import csv
 import io
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from proxy.domain.usage import Metrics, figures, summed
 from proxy.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 Kind = Literal["key", "team", "user", "model"]
+By = Literal["key", "team", "user", "model", "all"]
 Step = Literal["hour", "day"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BYS: tuple[By, ...] = get_args(By)
 STEPS: tuple[Step, ...] = get_args(Step)
 
+MOST_NAMES = 20
+"""So many may be asked for by name."""
 _LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
 _USUAL = {"hour": timedelta(hours=24), "day": timedelta(days=30)}
 _LONGEST = {"hour": timedelta(days=7), "day": timedelta(days=3660)}
@@ -31,16 +35,25 @@ class Span:
     """What is asked for.
 
     Attributes:
-        by: whose usage it is told for.
+        by: whose usage it is told for; ``all`` for everybody's as one.
         begins: the first step's beginning, UTC.
         ends: the last step's end.
         step: how the time between is parted.
+        total: whether the steps are told as one.
+        names: the keys, teams, users or models that are asked for; empty for all.
     """
 
-    by: Kind
+    by: By
     begins: datetime
     ends: datetime
     step: Step
+    total: bool = False
+    names: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> Kind:
+        """Whose usage is read: everybody's is that of all models, each request has one."""
+        return "model" if self.by == "all" else self.by
 
     def days(self) -> list[str]:
         """The days that it touches."""
@@ -51,7 +64,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What a key, team, user or model used in one step; `shown` are its figures."""
+    """What a key, team, user, model or all used in one step; `shown` are its figures."""
 
     start: datetime
     name: str
@@ -70,6 +83,18 @@ class Report:
     span: Span
     rows: list[Row] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, span: Span, used: Iterable[tuple[datetime, str, Metrics]]) -> Self:
+        """A report of what was used from a moment on, by whom; what is told as one is summed."""
+        parts: dict[tuple[datetime, str], list[Metrics]] = {}
+        for start, name, metrics in used:
+            place = (span.begins if span.total else start, "all" if span.by == "all" else name)
+            parts.setdefault(place, []).append(metrics)
+        sums = {place: summed(metrics) for place, metrics in sorted(parts.items())}
+        return cls(
+            span, [Row(*place, metrics, figures(metrics)) for place, metrics in sums.items()]
+        )
+
     def as_json(self) -> dict[str, Any]:
         """As the admin API and `usage --json` tell it."""
         return {
@@ -78,6 +103,7 @@ class Report:
             "from": stamp(self.span.begins),
             "to": stamp(self.span.ends),
             "step": self.span.step,
+            "total": self.span.total,
             "data": [
                 {"start": stamp(row.start), "name": row.name} | row.shown for row in self.rows
             ],
@@ -102,18 +128,24 @@ class Report:
         return {name: summed(metrics) for name, metrics in parts.items()}
 
 
-def span(asked: Mapping[str, str], now: float) -> Span:
+def span(asked: Mapping[str, str], now: float, names: Sequence[str] = ()) -> Span:
     """Read what is asked for.
 
     Args:
-        asked: by, from, to and step, as far as they are given. Times are dates, which mean the
-            whole day, ISO date-times, of UTC unless they say otherwise, or seconds since 1970.
+        asked: by, from, to, step and total, as far as they are given. Times are dates, which mean
+            the whole day, ISO date-times, of UTC unless they say otherwise, or seconds since 1970.
         now: seconds since 1970.
+        names: whose usage; empty for all.
 
     Raises:
         InvalidRequest: one of them is wrong; the message and `param` name it.
     """
-    by = _one_of("by", asked.get("by", "key"), KINDS)
+    by = _one_of("by", asked.get("by", "key"), BYS)
+    total = _one_of("total", asked.get("total", "false"), ("true", "false")) == "true"
+    if names and by == "all":
+        raise InvalidRequest("'name' goes with 'by' of a kind, not of all.", param="name")
+    if len(names) > MOST_NAMES:
+        raise InvalidRequest(f"'name' may be there {MOST_NAMES} times at most.", param="name")
     begins, ends = _moment("from", asked), _moment("to", asked)
     step: Step = "hour"
     if "step" in asked:
@@ -130,7 +162,7 @@ def span(asked: Mapping[str, str], now: float) -> Span:
             f"'from' should be at most {_LONGEST[step].days} days before 'to' with step={step}.",
             param="from",
         )
-    return Span(by, begins, ends, step)
+    return Span(by, begins, ends, step, total, tuple(names))
 
 
 def stamp(moment: datetime) -> str:

@@ -8,8 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from proxy.domain.usage import figures
-from proxy.domain.usage_report import Report, Row
+from proxy.domain.usage_report import Report
 from proxy.store import usage
 
 if TYPE_CHECKING:
@@ -31,17 +30,17 @@ def read(store: Store, span: Span, tell: Callable[[int, int], None] = lambda _, 
         span: what is asked for.
         tell: is told how many of how many days of a thing are read, now and then.
     """
-    things = _things(store, span.by, span.days())
+    kind, days = span.kind, span.days()
+    things = [(day, name) for day in days for name in span.names] or _things(store, kind, days)
     command = usage.of_day if span.step == "day" else usage.of_hours
-    report = Report(span)
+    used: list[tuple[datetime, str, Metrics]] = []
     for at in range(0, len(things), THINGS_AT_ONCE):
         tell(at, len(things))
         some = things[at : at + THINGS_AT_ONCE]
-        found = store.run_all(*(command(span.by, name, day) for day, name in some))
+        found = store.run_all(*(command(kind, name, day) for day, name in some))
         for (day, name), parts in zip(some, found, strict=True):
-            report.rows += _rows(span, day, name, parts)
-    report.rows.sort(key=lambda row: (row.start, row.name))
-    return report
+            used += ((start, name, metrics) for start, metrics in _within(span, day, parts))
+    return Report.of(span, used)
 
 
 def _things(store: Store, kind: Kind, days: list[str]) -> list[tuple[str, str]]:
@@ -59,9 +58,9 @@ def _things(store: Store, kind: Kind, days: list[str]) -> list[tuple[str, str]]:
     return sorted(found)
 
 
-def _rows(span: Span, day: str, name: str, parts: dict[str, Metrics]) -> Iterator[Row]:
+def _within(span: Span, day: str, parts: dict[str, Metrics]) -> Iterator[tuple[datetime, Metrics]]:
     midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
     for part, metrics in parts.items():
         start = midnight if part == "day" else midnight + timedelta(hours=int(part))
         if span.begins <= start < span.ends:
-            yield Row(start, name, metrics, figures(metrics))
+            yield start, metrics

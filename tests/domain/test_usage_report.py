@@ -127,3 +127,29 @@ def test_usage_is_summed_by_name_and_in_all() -> None:
     report = Report(span({}, NOW), rows)
     assert report.by_name() == {"a": {"requests": 4}, "b": {"requests": 4}}
     assert report.as_json()["totals"]["requests"] == 8
+
+
+def report_of(**fields: str) -> list[tuple[str, str, int]]:
+    """Start, name and requests of each row of a report of four requests."""
+    hours = [datetime(2026, 11, 22, hour, tzinfo=UTC) for hour in (8, 9)]
+    used = [(hour, name, {"requests": 1}) for hour in hours for name in "ab"]
+    told = Report.of(span({"step": "hour"} | fields, NOW), used).as_json()["data"]
+    return [(row["start"][11:13], row["name"], row["requests"]) for row in told]
+
+
+def test_usage_is_told_by_step_and_name_or_as_one() -> None:
+    assert report_of() == [("08", "a", 1), ("08", "b", 1), ("09", "a", 1), ("09", "b", 1)]
+    assert report_of(total="true") == [("11", "a", 2), ("11", "b", 2)]
+    assert report_of(by="all") == [("08", "all", 2), ("09", "all", 2)]
+    assert report_of(by="all", total="true") == [("11", "all", 4)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "names", "param"),
+    [({"total": "yes"}, [], "total"), ({"by": "all"}, ["a"], "name"), ({}, ["a"] * 21, "name")],
+    ids=["total", "all", "many"],
+)
+def test_names_and_total_are_checked(fields: dict[str, str], names: list[str], param: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        span(fields, NOW, names)
+    assert refused.value.param == param

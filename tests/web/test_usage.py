@@ -133,6 +133,27 @@ def test_a_csv_has_the_same_figures_and_no_formula(admin: Client, store: Store, 
     )
 
 
+def test_usage_is_told_of_those_named_alone_and_as_one(
+    admin: Client, store: Store, name: str
+) -> None:
+    for other in (name, f"{name}-b", f"{name}-c"):
+        count(store, "team", other, 3)
+        count(store, "team", other, 4)
+    named = {"by": "team", "name": [name, f"{name}-b", f"{name}-nobody"], "total": "true"}
+    told = admin.get(PATH, params={"from": "2021-06-07", "to": "2021-06-07"} | named).json()
+    rows = [(row["start"], row["name"], row["requests"]) for row in told["data"]]
+    assert rows == [("2021-06-07T00:00:00Z", each, 4) for each in (name, f"{name}-b")]
+    assert (told["total"], told["totals"]["requests"]) == (True, 8)
+
+
+def test_everybody_s_usage_is_that_of_all_models(admin: Client, store: Store, name: str) -> None:
+    count(store, "model", name, 3)
+    count(store, "team", name, 3)
+    told, models = read(admin, by="all", step="hour"), read(admin, by="model", step="hour")
+    assert {row["name"] for row in told["data"]} == {"all"}
+    assert told["totals"] == models["totals"]
+
+
 def test_nothing_used_is_an_empty_list_and_zeros(admin: Client) -> None:
     told = read(admin, **{"from": "2001-01-01", "to": "2001-01-31"})
     assert told["data"] == []

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from proxy.store.connection import Store
     from proxy.web.admin.guard import Guard
 
-_FIELDS = {"by", "from", "to", "step"}
+_FIELDS = {"by", "from", "to", "step", "total", "name"}
 
 
 class UsageViews:
@@ -39,7 +39,7 @@ class UsageViews:
                 f"'{name[:100]}' is no field here; the fields are {', '.join(sorted(_FIELDS))}.",
                 param=name[:100],
             )
-        span = usage_report.span(request.args, time.time())
+        span = usage_report.span(request.args, time.time(), request.args.getlist("name"))
         report = usage_reading.read(self._store, span)
         best = request.accept_mimetypes.best_match(["application/json", "text/csv"])
         if best == "text/csv":
