@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Flask
 
+from proxy.activity import Telling
 from proxy.chat import Chat
 from proxy.commits import Commits
 from proxy.domain import browser_tokens
@@ -30,6 +31,7 @@ from proxy.upstream.client import Upstream
 from proxy.web import auth, chat, cors, errors, health, hooks, metrics, openai, openapi, sessions
 from proxy.web import tokens as token_views
 from proxy.web import turns as turn_views
+from proxy.web.admin.activity import ActivityViews
 from proxy.web.admin.events import EventViews
 from proxy.web.admin.guard import Guard
 from proxy.web.admin.keys import KeyViews
@@ -59,13 +61,14 @@ def create_app(settings: Settings) -> Flask:
     planner = Planner(settings, catalog, personas)
     store = Store(settings)
     learning = Learning(store, settings, catalog)
-    keeper = Keeper(store, settings, learning.news)
     upstream = Upstream(settings)
     upstream.told, upstream.refused = learning.told, learning.refused
     limiter = Limiter(store, settings, learning)
+    workload = Workload(settings)
+    telling = Telling(workload, limiter.room)
+    keeper = Keeper(store, settings, lambda s: [*learning.news(s), *telling.news(alone=s > 0)])
     signer = browser_tokens.signer(settings)
     authenticator = auth.Authenticator(store, settings, signer)
-    workload = Workload(settings)
     commits = Commits(store, keeper, planner)
     opener = Turns(settings, store, keeper, planner, personas)
     turns = Chat(opener, commits, keeper, upstream, workload)
@@ -89,7 +92,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(views.blueprint())
     app.register_blueprint(token_views.TokenViews(settings, authenticator, signer).blueprint())
     app.register_blueprint(health.blueprint(store, workload))
-    app.register_blueprint(metrics.blueprint(store, catalog, upstream))
+    app.register_blueprint(metrics.blueprint(store, upstream))
     app.register_blueprint(openapi.blueprint())
     for routes in _admin(settings, store, limiter, catalog):
         app.register_blueprint(routes)
@@ -115,3 +118,4 @@ def _admin(
     yield LimitViews(guard, limits).blueprint()
     yield EventViews(store, guard).blueprint()
     yield UsageViews(store, guard).blueprint()
+    yield ActivityViews(store, guard).blueprint()

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gevent.event import Event
 
+from proxy.domain.activity import WaitedFor
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.domain.limits import Bucket, Room
     from proxy.settings import Settings
     from proxy.store.buckets import Reserved
 
@@ -54,6 +57,15 @@ class _Line:
             return ahead + 1
         return self.answer.before + 1 + ahead * max(1, self.answer.waiting)
 
+    @property
+    def stopped_by(self) -> Room | Bucket | None:
+        """What holds its first request up: the room it stands in, else its longest wait's limit."""
+        if self.answer is None:
+            return None
+        enforced = [told for told in self.answer.balances if told.bucket.enforced]
+        longest = max(enforced, key=lambda told: told.wait_s, default=None)
+        return self.answer.room or (longest.bucket if longest else None)
+
     def eta_s(self, ticket: Event) -> float:
         """Seconds until the ticket's turn may come."""
         if self.answer is None:
@@ -76,6 +88,15 @@ class WaitingRoom:
     def waiting(self) -> int:
         """How many requests wait here."""
         return sum(len(line.tickets) for line in self._lines.values())
+
+    def waited_for(self) -> tuple[tuple[WaitedFor, int], ...]:
+        """How many requests wait here, by what for, as far as Redis told what holds them up."""
+        counts: Counter[WaitedFor] = Counter()
+        for (_, model), line in self._lines.items():
+            stop = line.stopped_by
+            if stop:
+                counts[WaitedFor(stop.scope, stop.id, model)] += len(line.tickets)
+        return tuple(counts.items())
 
     def place(self, name: tuple[str, str]) -> str:
         """The line's name among those of all workers: one word."""

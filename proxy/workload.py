@@ -19,6 +19,7 @@ class Workload:
 
     Attributes:
         requests: how many requests are being answered; the worker counts them.
+        streams: how many turns run that stream; likewise.
         draining: whether the service is being stopped, so that no turn begins any more.
         write_timeout: seconds after which a client that does not read its answer is let go.
     """
@@ -29,7 +30,7 @@ class Workload:
         self.write_timeout = settings.write_timeout
         self._most_requests = settings.max_requests_per_worker
         self._most_streams = settings.max_streams_per_worker
-        self._streams = 0
+        self.streams = 0
         self._turns: set[Cancellation] = set()
 
     @property
@@ -56,14 +57,14 @@ class Workload:
         """
         if self.draining:
             raise Draining
-        if streams and self._streams >= self._most_streams:
+        if streams and self.streams >= self._most_streams:
             raise Overloaded
         self._turns.add(cancellation)
-        self._streams += streams
+        self.streams += streams
         try:
             yield
         finally:
-            self._streams -= streams
+            self.streams -= streams
             self._turns.discard(cancellation)
 
     def interrupt(self) -> None:

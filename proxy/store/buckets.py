@@ -178,11 +178,6 @@ def peek(
     return script("peek", tuple(owners), arguments, lambda reply: _reserved(buckets, reply))
 
 
-def flows(room: Room) -> Command[int]:
-    """How many callers wait in a room."""
-    return Command(("ZCARD", keyspace.room(room)[0]), int)
-
-
 def leave(rooms: Sequence[Room], line: str, now_us: int | None = None) -> Command[None]:
     """Wait no more in this line: give up its places in these rooms."""
     keys = tuple(key for room in rooms for key in keyspace.room(room))

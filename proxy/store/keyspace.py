@@ -82,6 +82,16 @@ def audit() -> str:
     return "cp:audit"
 
 
+def worker(worker_id: str) -> str:
+    """What a worker does at this moment (JSON string): five seconds."""
+    return f"cp:worker:{worker_id}"
+
+
+def workers() -> str:
+    """The workers that did something lately (sorted set by when): an hour."""
+    return "cp:workers"
+
+
 def turn(turn_id: str) -> tuple[str, str]:
     """A streamed turn's meta (hash) and log (stream); ten minutes after its end, or an hour."""
     tag = f"cp:{{t:{turn_id}}}"

@@ -7,16 +7,16 @@ into `SharedFigures`. What a worker knows for itself has its process id as a lab
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from proxy.domain.limits import Room
+from proxy.domain.limits import Scope
 from proxy.errors import StoreUnavailable
-from proxy.store import buckets, keyspace, learned
+from proxy.store import activity, buckets, learned
 from proxy.store.buckets import MICRO
 from proxy.store.connection import time_us
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from proxy.domain.breaker import State
-    from proxy.domain.catalog import Catalog
     from proxy.store.connection import Store
     from proxy.upstream.client import Upstream
 
@@ -81,9 +80,8 @@ class OutageFigures:
 class SharedFigures:
     """What Redis knows, read anew at each scrape; when Redis is gone only that it is."""
 
-    def __init__(self, store: Store, catalog: Catalog) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._catalog = catalog
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """All figures, as prometheus_client wants them."""
@@ -98,7 +96,7 @@ class SharedFigures:
     def _families(self) -> Iterator[GaugeMetricFamily]:
         models = self._store.run(learned.models())
         yield from self._upstream(models)
-        yield self._waiting(models)
+        yield from self._activity()
 
     def _upstream(self, models: Sequence[str]) -> Iterator[GaugeMetricFamily]:
         """ChatGPT's own limits, of each model that it told them of."""
@@ -130,29 +128,33 @@ class SharedFigures:
                 remaining.add_metric(named, balance.remaining)
         yield from (limit, remaining, paused)
 
-    def _waiting(self, models: Sequence[str]) -> GaugeMetricFamily:
-        """Who waits for what all share; a team's requests, or a key's, are one who waits."""
+    def _activity(self) -> Iterator[GaugeMetricFamily]:
+        """What all workers do at this moment."""
+        doing = activity.read(self._store)
+        yield GaugeMetricFamily(
+            "chat_proxy_in_flight",
+            "Requests that are being answered, without those that wait.",
+            doing.in_flight,
+        )
+        yield GaugeMetricFamily(
+            "chat_proxy_open_streams", "Answers that stream.", doing.open_streams
+        )
         waiting = GaugeMetricFamily(
             "chat_proxy_waiting",
-            "Teams, and keys without one, whose requests wait for limits that all share.",
+            "Requests that wait, by whose limit they wait for.",
             labels=["scope"],
         )
-        names = sorted({*models, *self._catalog.names})
-        rooms = [
-            Room("upstream", keyspace.UPSTREAM, ""),
-            *(Room("model", name, "") for name in names),
-        ]
-        upstream, *of_models = self._store.run_all(*map(buckets.flows, rooms))
-        waiting.add_metric(["upstream"], upstream)
-        waiting.add_metric(["model"], sum(of_models))
-        return waiting
+        for scope in get_args(Scope):
+            number = sum(many for what, many in doing.waiting if what.scope == scope)
+            waiting.add_metric([scope], number)
+        yield waiting
 
 
-def blueprint(store: Store, catalog: Catalog, upstream: Upstream) -> Blueprint:
+def blueprint(store: Store, upstream: Upstream) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("metrics", __name__)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SharedFigures(store, catalog))
+    registry.register(SharedFigures(store))
     registry.register(OwnFigures(upstream))
     registry.register(OutageFigures(store))
 

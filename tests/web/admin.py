@@ -25,6 +25,7 @@ ROUTES = [
     "GET /admin/api/limits?explain=x",
     "GET /admin/api/events",
     "GET /admin/api/usage",
+    "GET /admin/api/activity",
 ]
 KEYS, TEAMS = "/admin/api/keys", "/admin/api/teams"
 WRONG_LIMITS: list[tuple[str, Any]] = [

@@ -24,6 +24,8 @@ EVERY_FIGURE = {
     "chat_proxy_upstream_remaining",
     "chat_proxy_upstream_paused_seconds",
     "chat_proxy_upstream_breaker",
+    "chat_proxy_in_flight",
+    "chat_proxy_open_streams",
     "chat_proxy_waiting",
 }
 
@@ -64,7 +66,8 @@ def test_chatgpt_s_limits_are_shown_by_model_and_resource(api: Client, chatgpt: 
 def test_nobody_waits_where_nobody_asks(service: Service, chatgpt: Control) -> None:
     shown = scraped(service.client())
     assert shown["chat_proxy_redis_up",] == 1
-    assert shown["chat_proxy_waiting", "upstream"] == shown["chat_proxy_waiting", "model"] == 0
+    scopes = ("upstream", "model", "team", "key", "user")
+    assert [shown["chat_proxy_waiting", scope] for scope in scopes] == [0] * 5
 
 
 def test_without_redis_it_answers_soon_and_says_so(

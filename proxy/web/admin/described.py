@@ -63,11 +63,19 @@ OPERATIONS = (
         "Who used what, and when",
         answer="Usage",
         query={
-            "by": {"enum": ["key", "team", "user", "model"]},
+            "by": {"enum": ["key", "team", "user", "model", "all"]},
             "from": _TEXT,
             "to": _TEXT,
             "step": {"enum": ["hour", "day"]},
+            "total": {"enum": ["true", "false"]},
+            "name": _TEXT,
         },
+    ),
+    Operation(
+        "get",
+        "/admin/api/activity",
+        "What happens at this moment, and who waits for what",
+        answer="Activity",
     ),
 )
 NEED_A_BODY = frozenset(
@@ -167,9 +175,21 @@ ANSWERS: dict[str, dict[str, Any]] = {
         ),
     },
     "EventList": _list(_EVENT) | {"next_cursor": _MAYBE_TEXT},
+    "Activity": {
+        "object": {"const": "activity"},
+        "in_flight": _WHOLE,
+        "open_streams": _WHOLE,
+        "waiting": {
+            "type": "array",
+            "items": _object(
+                {"scope": _LIMIT["scope"], "id": _TEXT, "model": _TEXT, "requests": _WHOLE}
+            ),
+        },
+    },
     "Usage": {
         "object": {"const": "usage"},
         **dict.fromkeys(("by", "from", "to", "step"), _TEXT),
+        "total": {"type": "boolean"},
         "data": {"type": "array", "items": {"type": "object"}},
         "totals": {"type": "object"},
     },
