@@ -8,13 +8,15 @@ from flask import Blueprint, Response
 from pydantic.json_schema import models_json_schema
 
 from proxy import __version__
-from proxy.web import responses, schemas
-from proxy.web.described import ANSWERS, EVENT, NEED_A_BODY, OPERATIONS, TEXT
+from proxy.web import refusals, responses, samples, schemas
+from proxy.web.answers import ANSWERS, EVENT
+from proxy.web.operation import TEXT
+from proxy.web.routes import NEED_A_BODY, OPERATIONS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from proxy.web.operation import Operation
+    from proxy.web.operation import Operation, Parameter
 
 _STREAM = "text/event-stream"
 _STREAMED = (schemas.ChatRequest, schemas.Options, "OpenAIRequest")
@@ -62,41 +64,60 @@ def document() -> dict[str, Any]:
 
 
 def _described(operation: Operation) -> dict[str, Any]:
-    name = operation.path.strip("/").replace("/", "_").replace("{", "").replace("}", "")
     described: dict[str, Any] = {
-        "operationId": f"{operation.method}_{name.replace('.', '_')}",
+        "operationId": _name(operation),
+        "tags": [operation.group],
         "summary": operation.summary,
-        "parameters": _parameters(operation),
+        "parameters": [
+            *(_parameter(one, "path") for one in operation.in_path),
+            *(_parameter(one, "query") for one in operation.query),
+        ],
         "responses": {
             str(operation.status): _answer(operation),
-            "default": {
-                "description": "An error, in OpenAI's shape",
-                "content": _content("Error"),
-            },
+            **_refusals(operation),
+            "default": _error("An error, in OpenAI's shape"),
         },
         "security": [] if operation.open else [{operation.opened_by: []}],
+        "x-codeSamples": [{"lang": "Shell", "label": "curl", "source": samples.curl(operation)}],
     }
     if operation.body:
-        named = isinstance(operation.body, str)
-        content = _content(_name(operation.body))
+        by_name = isinstance(operation.body, str)
+        content = _content(_schema(operation.body))
+        content["application/json"]["example"] = operation.example
         if operation.path == "/chat":
             content["text/plain"] = {"schema": TEXT | {"minLength": 1, "pattern": r"\S"}}
-        needed = named or operation.path in NEED_A_BODY
+        needed = by_name or operation.path in NEED_A_BODY
         described["requestBody"] = {"required": needed, "content": content}
     return described
 
 
-def _parameters(operation: Operation) -> list[dict[str, Any]]:
-    query = [
-        {"name": name, "in": "query", "schema": schema}
-        for name, schema in (operation.query or {}).items()
-    ]
-    path = [
-        {"name": name, "in": "path", "required": True, "schema": TEXT}
-        for name in ("session_id", "turn_id", "model", "key_id", "team_id")
-        if f"{{{name}}}" in operation.path
-    ]
-    return [*path, *query]
+def _name(operation: Operation) -> str:
+    words = operation.path.strip("/").replace("/", "_").replace("{", "").replace("}", "")
+    return f"{operation.method}_{words.replace('.', '_')}"
+
+
+def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:
+    schema = dict(parameter.schema)
+    return {
+        "name": parameter.name,
+        "in": place,
+        "required": place == "path",
+        "description": parameter.description,
+        "schema": {"type": "array", "items": schema} if parameter.many else schema,
+    }
+
+
+def _refusals(operation: Operation) -> dict[str, Any]:
+    said: dict[str, list[str]] = {}
+    for error in refusals.of(operation):
+        said.setdefault(str(int(error.status)), []).append(
+            f"`{error.code}`: {refusals.meaning(error)}"
+        )
+    return {status: _error("\n".join(dict.fromkeys(lines))) for status, lines in said.items()}
+
+
+def _error(description: str) -> dict[str, Any]:
+    return {"description": description, "content": _content("Error")}
 
 
 def _answer(operation: Operation) -> dict[str, Any]:
@@ -115,7 +136,7 @@ def _answer(operation: Operation) -> dict[str, Any]:
     return {"description": operation.summary, "content": content}
 
 
-def _name(body: type[BaseModel] | str) -> str:
+def _schema(body: type[BaseModel] | str) -> str:
     return body if isinstance(body, str) else body.__name__
 
 

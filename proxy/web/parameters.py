@@ -63,14 +63,21 @@ class Parameters(Body):
             ]
         },
     )
-    presence_penalty: Number | None = Field(None, ge=-2, le=2)
-    frequency_penalty: Number | None = Field(None, ge=-2, le=2)
-    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1)
-    reasoning_effort: Effort | None = None
-    response_format: dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=128)
+    presence_penalty: Number | None = Field(None, ge=-2, le=2, description="above 0: new subjects")
+    frequency_penalty: Number | None = Field(
+        None, ge=-2, le=2, description="above 0: fewer repetitions"
+    )
+    seed: int | None = Field(
+        None, ge=-(2**63), le=2**63 - 1, description="the same tends to give the same answer"
+    )
+    reasoning_effort: Effort | None = Field(None, description="how long a reasoning model thinks")
+    response_format: dict[str, Any] | None = Field(None, description="as in OpenAI's API")
+    tools: list[dict[str, Any]] | None = Field(
+        None, min_length=1, max_length=128, description="as in OpenAI's API"
+    )
     tool_choice: str | dict[str, Any] | None = Field(
         None,
+        description="none, auto, required or a function's object",
         json_schema_extra={
             "anyOf": [
                 {"enum": ["none", "auto", "required"]},
@@ -82,6 +89,7 @@ class Parameters(Body):
     metadata: dict[str, str] | None = Field(
         None,
         max_length=16,
+        description="kept by OpenAI",
         json_schema_extra={
             "anyOf": [
                 {

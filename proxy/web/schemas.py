@@ -23,8 +23,8 @@ M = TypeVar("M", bound=BaseModel)
 class ToolResult(Body):
     """The result of a tool call that the last turn asked for."""
 
-    tool_call_id: Name
-    content: str
+    tool_call_id: Name = Field(description="of the call")
+    content: str = Field(description="what it gave")
 
 
 class Options(Parameters):
@@ -32,7 +32,7 @@ class Options(Parameters):
 
     system: Instructions | None = Field(None, description="instructions for the session")
     persona: Name | None = Field(None, description="a name from config/personas.toml")
-    model: Name | None = None
+    model: Name | None = Field(None, description="which model answers this turn")
     drop_params: bool = Field(
         False,  # noqa: FBT003 - a default, not an argument
         description="leave out what the model would refuse; X-Dropped-Params names it",
@@ -51,18 +51,22 @@ class ChatRequest(Options):
 
     message: str | None = Field(None, min_length=1, description="the user's text")
     session_id: str | None = Field(None, description="absent: a new session")
-    tool_results: list[ToolResult] = Field(default_factory=list, max_length=128)
+    tool_results: list[ToolResult] = Field(
+        default_factory=list, max_length=128, description="of all tool calls of the turn before"
+    )
 
 
 class SessionSettings(Body):
     """The body of POST /sessions and PATCH /sessions/{id}; null clears a setting."""
 
-    title: str | None = Field(None, max_length=200)
-    system: Instructions | None = None
-    persona: Name | None = None
-    model: Name | None = None
-    parameters: Parameters | None = None
-    ttl: int | None = Field(None, ge=60, le=366 * 86_400, description="seconds")
+    title: str | None = Field(None, max_length=200, description="what the list shows")
+    system: Instructions | None = Field(None, description="instructions for ChatGPT")
+    persona: Name | None = Field(None, description="a name from config/personas.toml")
+    model: Name | None = Field(None, description="which model answers")
+    parameters: Parameters | None = Field(None, description="what steers the answers")
+    ttl: int | None = Field(
+        None, ge=60, le=366 * 86_400, description="seconds that it is kept after its last change"
+    )
 
     @field_validator("parameters", mode="before")
     @classmethod
@@ -114,7 +118,7 @@ class TokenRequest(Body):
     user: str = Field(description="whom the key vouches for: 1 to 128 printable characters")
     ttl: int = Field(3600, ge=1, le=3600, description="seconds")
     origin: str | None = Field(None, description="the pages that may use it; absent: all")
-    limits: TokenLimits | None = None
+    limits: TokenLimits | None = Field(None, description="the user's own")
 
     @field_validator("limits", mode="before")
     @classmethod

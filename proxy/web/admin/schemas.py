@@ -27,7 +27,9 @@ class _Fields(Body):
     budget_usd: float | None = Field(
         None, gt=0, le=LARGEST_BUDGET_USD, allow_inf_nan=False, description="null for no budget"
     )
-    budget_period: Literal["day", "month"] | None = None
+    budget_period: Literal["day", "month"] | None = Field(
+        None, description="after which the budget renews itself, at midnight UTC"
+    )
     shadow: bool | None = Field(None, description="count and tell the limits, refuse nobody")
 
     def given(self) -> dict[str, Any]:
