@@ -182,10 +182,11 @@ def limit_shown(bucket: Bucket) -> dict[str, Any]:
 
 def balance_shown(balance: Balance) -> dict[str, Any]:
     """A limit with its balance and its wait; seconds are rounded to milliseconds."""
-    left = balance.remaining
+    budget = balance.bucket.resource == "usd"
+    left, short = balance.remaining, balance.short
     return limit_shown(balance.bucket) | {
-        "remaining": left / NANO if balance.bucket.resource == "usd" else left,
-        "short": round(balance.short, 6),
+        "remaining": left / NANO if budget else left,
+        "short": round(short / NANO if budget else short, 6),
         "wait_s": round(balance.wait_s, 3),
         "full_in_s": round(balance.full_s, 3),
     }

@@ -168,7 +168,9 @@ def test_a_spent_budget_is_foretold_until_it_renews_itself(
         usage={"prompt_tokens": 9000, "completion_tokens": 90_000, "total_tokens": 99_000}
     )
     assert service.client(token).chat().ok
-    foretold = explained(admin, key.id)["next"]
+    told = explained(admin, key.id)
+    foretold, budget = told["next"], of(told["limits"], "key", key.id)["usd"]
+    assert 0.001 < budget["short"] < 1
     assert (foretold["code"], foretold["limit"]["resource"]) == ("insufficient_quota", "usd")
     assert 0 < foretold["wait_s"] <= 86_400
 
