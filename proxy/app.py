@@ -28,7 +28,20 @@ from proxy.store.reader import Reader
 from proxy.telemetry import logs
 from proxy.turns import Turns
 from proxy.upstream.client import Upstream
-from proxy.web import auth, chat, cors, errors, health, hooks, metrics, openai, openapi, sessions
+from proxy.web import (
+    auth,
+    browser_pages,
+    chat,
+    cors,
+    docs,
+    errors,
+    health,
+    hooks,
+    metrics,
+    openai,
+    openapi,
+    sessions,
+)
 from proxy.web import tokens as token_views
 from proxy.web import turns as turn_views
 from proxy.web.admin.activity import ActivityViews
@@ -75,7 +88,8 @@ def create_app(settings: Settings) -> Flask:
     for owned in (store, upstream, keeper):
         atexit.register(owned.close)
 
-    app = Flask("proxy", static_folder=None)
+    app = Flask("proxy", static_folder=None, template_folder="web/templates")
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.url_map.merge_slashes = False
     app.extensions["workload"] = workload
     errors.register(app, settings)
@@ -94,6 +108,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(health.blueprint(store, workload))
     app.register_blueprint(metrics.blueprint(store, upstream))
     app.register_blueprint(openapi.blueprint())
+    app.register_blueprint(browser_pages.blueprint())
+    app.register_blueprint(docs.blueprint())
     for routes in _admin(settings, store, limiter, catalog):
         app.register_blueprint(routes)
     return app

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from proxy.web.admin import described
-from proxy.web.operation import NUMBER, TEXT, TRUTH, WHOLE, items, listed, maybe, thing, told
+from proxy.web.operation import NUMBER, TEXT, TRUTH, WHOLE, items, listed, maybe, named, thing, told
 
 _SECONDS = "seconds since 1970"
 _SESSION = {
@@ -59,10 +59,6 @@ _ERROR = {
 }
 
 
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
 EVENT = thing(dict.fromkeys(("id", "event", "data"), TEXT))
 """Each of a stream's."""
 ANSWERS: dict[str, dict[str, Any]] = {
@@ -77,9 +73,9 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "persona": told(TEXT, "the name of further ones"),
         "model": told(maybe(TEXT), "which model answers; null for the service's default"),
         "parameters": told({"type": "object"}, "what steers its answers"),
-        "turns": told(items(_ref("Turn")), "oldest first, each with its message"),
+        "turns": told(items(named("Turn")), "oldest first, each with its message"),
     },
-    "SessionList": listed(_SESSION)
+    "SessionList": listed(thing(_SESSION))
     | {"next_cursor": told(maybe(TEXT), "for the next page; null at the end")},
     "Token": {
         "object": {"const": "token"},
@@ -93,6 +89,5 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "Status": {"status": told(TEXT, "ok"), "redis": told(TEXT, "ok, of readyz")},
     "Document": {},
     "OpenAI": {},
-    "OpenAIRequest": {"model": {**TEXT, "minLength": 1}},
     "Error": _ERROR,
 }

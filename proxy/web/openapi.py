@@ -10,8 +10,8 @@ from pydantic.json_schema import models_json_schema
 from proxy import __version__
 from proxy.web import refusals, responses, samples, schemas
 from proxy.web.answers import ANSWERS, EVENT
-from proxy.web.operation import TEXT
-from proxy.web.routes import NEED_A_BODY, OPERATIONS
+from proxy.web.operation import TEXT, named
+from proxy.web.routes import NEED_A_BODY, OPENAI_REQUEST, OPERATIONS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _STREAM = "text/event-stream"
 _STREAMED = (schemas.ChatRequest, schemas.Options, "OpenAIRequest")
 """Bodies that may ask for a stream."""
-_REF = "#/components/schemas/{model}"
 
 
 def blueprint() -> Blueprint:
@@ -41,12 +40,11 @@ def document() -> dict[str, Any]:
     bodies = {each.body for each in OPERATIONS if each.body and not isinstance(each.body, str)}
     _, definitions = models_json_schema(
         [(body, "validation") for body in sorted(bodies, key=lambda body: body.__name__)],
-        ref_template=_REF,
+        ref_template=named("{model}")["$ref"],
     )
     answers = {
         name: {"type": "object", "properties": properties} for name, properties in ANSWERS.items()
     }
-    answers["OpenAIRequest"]["required"] = ["model"]
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _described(operation)
@@ -55,7 +53,7 @@ def document() -> dict[str, Any]:
         "info": {"title": "chat-proxy", "version": __version__, "license": {"name": "MIT"}},
         "paths": paths,
         "components": {
-            "schemas": definitions["$defs"] | answers,
+            "schemas": definitions["$defs"] | answers | {"OpenAIRequest": OPENAI_REQUEST},
             "securitySchemes": {
                 name: {"type": "http", "scheme": "bearer"} for name in ("client_key", "admin_token")
             },
@@ -141,4 +139,4 @@ def _schema(body: type[BaseModel] | str) -> str:
 
 
 def _content(schema: str) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": _REF.format(model=schema)}}}
+    return {"application/json": {"schema": named(schema)}}

@@ -37,9 +37,14 @@ def items(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": dict(schema)}
 
 
-def listed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties of an answer that lists objects with these properties."""
-    return {"object": {"const": "list"}, "data": items(thing(properties))}
+def named(schema: str) -> dict[str, str]:
+    """The schema of this name."""
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+def listed(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of an answer that lists these."""
+    return {"object": {"const": "list"}, "data": items(schema)}
 
 
 class Parameter(NamedTuple):

@@ -32,6 +32,7 @@ _CHATGPT = (
     errors.UpstreamAuthFailed,
     errors.UpstreamQuotaExhausted,
     errors.UpstreamTimeout,
+    errors.UpstreamUnavailable,
 )
 _ANSWERING = (
     errors.ModelNotAllowed,

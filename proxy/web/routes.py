@@ -7,7 +7,7 @@ from typing import Any
 from proxy.errors import SessionBusy, StoreUnavailable, TurnInterrupted, TurnNotFound
 from proxy.web import schemas
 from proxy.web.admin import described
-from proxy.web.operation import TEXT, WHOLE, Operation, Parameter
+from proxy.web.operation import TEXT, WHOLE, Operation, Parameter, thing
 
 _HELLO = {"message": "Hello! My name is Ada."}
 _OPENAI: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
@@ -27,6 +27,8 @@ _OPENAI: tuple[tuple[str, str, str, dict[str, Any] | None], ...] = (
     ("get", "/models", "The models the caller may use", None),
     ("get", "/models/{model}", "One of them", None),
 )
+OPENAI_REQUEST = thing({"model": {**TEXT, "minLength": 1}}) | {"required": ["model"]}
+"""What OpenAI's own routes are asked with, as far as it is ours to check."""
 _EVENT_ID = {**TEXT, "pattern": "^[0-9]{0,15}$"}
 _CURSOR = {**TEXT, "pattern": r"^([0-9]{1,16}\.s_[A-Za-z0-9_-]{22})?$"}
 _FORMAT = Parameter(
@@ -164,5 +166,6 @@ OPERATIONS = (
     ),
     Operation("get", "/metrics", "Its figures, for Prometheus", answer="text/plain", open=True),
     Operation("get", "/openapi.json", "This document", answer="Document", open=True),
+    Operation("get", "/docs", "The same as a page", answer="text/html", open=True),
 )
 NEED_A_BODY = frozenset({"/chat", "/tokens", *described.NEED_A_BODY})

@@ -18,6 +18,7 @@ from proxy.web.operation import (
     items,
     listed,
     maybe,
+    named,
     thing,
     told,
 )
@@ -127,67 +128,89 @@ NEED_A_BODY = frozenset(
 
 _SECONDS = "seconds since 1970"
 _LIMITS = {
-    **dict.fromkeys(("rpm", "tpm", "burst", "max_parallel"), maybe(WHOLE)),
-    "budget_usd": maybe(NUMBER),
+    "rpm": told(maybe(WHOLE), "requests a minute; null for the default, 0 for no limit"),
+    "tpm": told(maybe(WHOLE), "tokens a minute; likewise"),
+    "burst": told(maybe(WHOLE), "requests at once; null for a minute's worth"),
+    "max_parallel": told(maybe(WHOLE), "requests in flight; null for no limit"),
+    "budget_usd": told(maybe(NUMBER), "what may be spent in a period; null for no budget"),
     "budget_period": {"enum": ["day", "month"]},
-    "shadow": TRUTH,
+    "shadow": told(TRUTH, "whether the limits are only counted"),
 }
 _KEY = {
-    "id": TEXT,
+    "id": told(TEXT, "names the key; it is no secret"),
     "object": {"const": "client_key"},
     "state": {"enum": ["active", "revoked", "expired"]},
     "name": TEXT,
-    "team": maybe(TEXT),
-    "models": {"type": "array", "items": TEXT},
+    "team": told(maybe(TEXT), "whose limits hold for it too"),
+    "models": told(items(TEXT), "those it may use; empty for all"),
     "created_at": told(WHOLE, _SECONDS),
-    "expires_at": told(maybe(WHOLE), _SECONDS),
-    "revoked_at": told(maybe(WHOLE), _SECONDS),
+    "expires_at": told(maybe(WHOLE), f"{_SECONDS}; null for never"),
+    "revoked_at": told(maybe(WHOLE), f"{_SECONDS}; null if it is not"),
     **_LIMITS,
 }
 _TEAM = {
-    "id": TEXT,
+    "id": told(TEXT, "its name"),
     "object": {"const": "team"},
     "created_at": told(WHOLE, _SECONDS),
-    "weight": WHOLE,
+    "weight": told(WHOLE, "its due when all wait, compared to others"),
     **_LIMITS,
 }
+_SCOPE = {"enum": ["upstream", "model", "team", "key", "user"]}
 _LIMIT = {
-    "scope": {"enum": ["upstream", "model", "team", "key", "user"]},
-    "id": TEXT,
+    "scope": told(_SCOPE, "whose it is"),
+    "id": told(TEXT, "which of them"),
     "resource": {"enum": ["requests", "tokens", "concurrency", "usd"]},
-    "rate": NUMBER,
-    "burst": NUMBER,
+    "rate": told(NUMBER, "so much a period"),
+    "burst": told(NUMBER, "so much at once"),
     "period": {"enum": ["minute", "day", "month", None]},
-    "mode": {"enum": ["enforced", "shadow", "learned"]},
+    "mode": told({"enum": ["enforced", "shadow", "learned"]}, "learned: as ChatGPT told it"),
 }
-_BALANCE = _LIMIT | dict.fromkeys(("remaining", "short", "wait_s", "full_in_s"), NUMBER)
+_BALANCE = _LIMIT | {
+    "remaining": told(NUMBER, "what is left"),
+    "short": told(NUMBER, "what it is below zero"),
+    "wait_s": told(NUMBER, "seconds until there is one unit"),
+    "full_in_s": told(NUMBER, "seconds until it is full, or renews itself"),
+}
 _EVENT = {
     "id": TEXT,
-    "at": WHOLE,
-    "actor": {"enum": ["admin", "cli"]},
-    "action": TEXT,
-    "target": TEXT,
+    "at": told(WHOLE, _SECONDS),
+    "actor": told({"enum": ["admin", "cli"]}, "this interface, or the terminal"),
+    "action": told(TEXT, "such as key.changed"),
+    "target": told(TEXT, "the key's or the team's id"),
     "changes": {
         "type": "object",
+        "description": "each field that changed: before and after",
         "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 2},
     },
 }
-
+_MEANINGS = {
+    "requests": "let through by the limits, whatever came of them",
+    "refused": "refused by a limit or a budget of ours",
+    "refused_upstream": "of the requests, those that ChatGPT refused for its own limits",
+    "shadowed": "of the requests, those that a shadow limit would have refused",
+    "errors": "of the requests, those that failed or broke off",
+    "latency": "of requests that were answered to their end",
+    "first_word": "until the first word of those that streamed",
+}
 _FIGURES = {
-    name: thing(dict.fromkeys(value, maybe(NUMBER))) if isinstance(value, dict) else NUMBER
+    name: told(
+        thing(dict.fromkeys(value, maybe(NUMBER))) if isinstance(value, dict) else NUMBER,
+        _MEANINGS.get(name, ""),
+    )
     for name, value in figures({}).items()
 }
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "Key": _KEY,
     "NewKeyAnswer": _KEY | {"key": told(TEXT, "what the client sends; told this once")},
-    "KeyList": listed(_KEY),
+    "KeyList": listed(named("Key")),
     "Team": _TEAM,
-    "TeamList": listed(_TEAM),
+    "TeamList": listed(named("Team")),
+    "Balance": _BALANCE,
     "LimitReport": {
         "object": {"enum": ["list", "explanation"]},
-        "data": told(items(thing(_BALANCE)), "of a list"),
-        "limits": told(items(thing(_BALANCE)), "of an explanation, from the innermost"),
+        "data": told(items(named("Balance")), "of a list"),
+        "limits": told(items(named("Balance")), "of an explanation, from the innermost"),
         "key": TEXT,
         "name": TEXT,
         "team": maybe(TEXT),
@@ -203,14 +226,12 @@ ANSWERS: dict[str, dict[str, Any]] = {
             }
         ),
     },
-    "EventList": listed(_EVENT) | {"next_cursor": maybe(TEXT)},
+    "EventList": listed(thing(_EVENT)) | {"next_cursor": maybe(TEXT)},
     "Activity": {
         "object": {"const": "activity"},
-        "in_flight": WHOLE,
-        "open_streams": WHOLE,
-        "waiting": items(
-            thing({"scope": _LIMIT["scope"], "id": TEXT, "model": TEXT, "requests": WHOLE})
-        ),
+        "in_flight": told(WHOLE, "requests that ChatGPT works on"),
+        "open_streams": told(WHOLE, "of these, the answers that it streams"),
+        "waiting": items(thing({"scope": _SCOPE, "id": TEXT, "model": TEXT, "requests": WHOLE})),
     },
     "Usage": {
         "object": {"const": "usage"},

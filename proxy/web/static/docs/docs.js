@@ -1,0 +1,74 @@
+// The page of the interface: search, examples with this service's address, copies of them.
+
+const find = document.querySelector("#find");
+const found = document.querySelector("#found");
+const routes = [...document.querySelectorAll(".route:not([id^=object-])")].map((route) => ({
+  route,
+  link: document.querySelector(`.contents a[href="#${route.id}"]`).closest("li"),
+  text: route.textContent.toLowerCase(),
+}));
+
+for (const example of document.querySelectorAll(".example")) {
+  const code = example.querySelector("code");
+  code.textContent = code.textContent.replace("http://127.0.0.1:8080", location.origin);
+  example.append(copyOf(code));
+}
+
+find.addEventListener("input", search);
+find.form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const [first] = routes.filter(({ route }) => !route.hidden);
+  if (first) location.hash = first.route.id;
+});
+addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input, textarea, select");
+  if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  find.focus();
+});
+addEventListener("hashchange", reveal);
+reveal();
+
+function search() {
+  const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let number = 0;
+  for (const { route, link, text } of routes) {
+    const fits = words.every((word) => text.includes(word));
+    route.hidden = link.hidden = !fits;
+    number += fits;
+  }
+  for (const group of document.querySelectorAll(".group, .contents section")) {
+    if (group.id === "objects") continue;
+    const parts = [...group.querySelectorAll(".route, li")];
+    group.hidden = parts.length > 0 && parts.every((part) => part.hidden);
+  }
+  found.textContent = words.length ? `${number} of ${routes.length} routes` : "";
+}
+
+/** What the address names is there, whatever is searched for, and open. */
+function reveal() {
+  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (!named) return;
+  if (named.hidden) {
+    find.value = "";
+    search();
+  }
+  named.scrollIntoView();
+}
+
+function copyOf(code) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "quiet copy";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    } catch {
+      getSelection().selectAllChildren(code);
+    }
+  });
+  return button;
+}
