@@ -44,6 +44,7 @@ from proxy.web import (
 )
 from proxy.web import tokens as token_views
 from proxy.web import turns as turn_views
+from proxy.web.admin import page as admin_page
 from proxy.web.admin.activity import ActivityViews
 from proxy.web.admin.events import EventViews
 from proxy.web.admin.guard import Guard
@@ -135,3 +136,4 @@ def _admin(
     yield EventViews(store, guard).blueprint()
     yield UsageViews(store, guard).blueprint()
     yield ActivityViews(store, guard).blueprint()
+    yield admin_page.blueprint(guard)

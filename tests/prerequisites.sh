@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Gets the programs that tests run and a bare machine lacks: curl and node. Needs Debian and root
-# for that; elsewhere it says what is missing.
+# Gets the programs that tests run and a bare machine lacks: curl, node and a browser. Needs Debian
+# and root for that; elsewhere it says what is missing.
 set -euo pipefail
 
 missing=()
 command -v curl > /dev/null || missing+=(curl)
 command -v node > /dev/null || missing+=(nodejs)
 command -v npm > /dev/null || missing+=(npm)
+command -v chromium > /dev/null || missing+=(chromium)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then

@@ -167,5 +167,6 @@ OPERATIONS = (
     Operation("get", "/metrics", "Its figures, for Prometheus", answer="text/plain", open=True),
     Operation("get", "/openapi.json", "This document", answer="Document", open=True),
     Operation("get", "/docs", "The same as a page", answer="text/html", open=True),
+    Operation("get", "/admin", "The dashboard, a page", answer="text/html", open=True),
 )
 NEED_A_BODY = frozenset({"/chat", "/tokens", *described.NEED_A_BODY})

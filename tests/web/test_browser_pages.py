@@ -12,7 +12,7 @@ from proxy.web.browser_pages import STATIC
 if TYPE_CHECKING:
     from tests.support.service import Service
 
-PAGES = ["/docs"]
+PAGES = ["/admin", "/docs"]
 MOST_BYTES = 150_000
 SCRIPTS = sorted(str(path.relative_to(STATIC)) for path in STATIC.rglob("*.js"))
 IMPORT = re.compile(r'from "\./([\w.-]+)"')
@@ -60,7 +60,7 @@ def test_every_script_is_loaded_by_a_page(service: Service) -> None:
 
 def test_parts_have_their_types_and_are_not_sent_twice(service: Service) -> None:
     client = service.client()
-    for name, kind in (("style.css", "text/css"), ("docs/docs.js", "text/javascript")):
+    for name, kind in (("style.css", "text/css"), ("admin/main.js", "text/javascript")):
         answer = client.get(f"/static/{name}")
         assert answer.headers["Content-Type"].startswith(kind)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -68,7 +68,7 @@ def test_parts_have_their_types_and_are_not_sent_twice(service: Service) -> None
         assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("name", ["nothing.js", "../app.py", "%2e%2e/pages.py", "", "docs"])
+@pytest.mark.parametrize("name", ["nothing.js", "../app.py", "%2e%2e/pages.py", "", "admin"])
 def test_nothing_else_is_served(service: Service, name: str) -> None:
     answer = service.client().get(f"/static/{name}")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")

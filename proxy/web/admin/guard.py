@@ -20,6 +20,11 @@ class Guard:
         token = settings.admin_token
         self._token = token.get_secret_value().encode() if token else b""
 
+    @property
+    def opens(self) -> bool:
+        """Whether there is a token that opens it."""
+        return bool(self._token)
+
     def blueprint(self, name: str) -> Blueprint:
         """A blueprint whose routes are behind the guard."""
         routes = Blueprint(f"admin_{name}", __name__)
