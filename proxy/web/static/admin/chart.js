@@ -109,6 +109,10 @@ function drawing(told, width) {
   const tall = HEIGHT - MARGIN.top - MARGIN.bottom;
   const y = (value) => MARGIN.top + tall * (1 - value / top);
   const picture = s("svg", { width, height: HEIGHT, "aria-hidden": "true" });
+  if (!sums.some(Boolean)) {
+    const middle = { class: "axis", x: width / 2, y: HEIGHT / 2, "text-anchor": "middle" };
+    picture.append(s("text", middle, "Nothing in this time"));
+  }
   for (const tick of ticks) {
     picture.append(
       s("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(tick), y2: y(tick) }),

@@ -29,6 +29,7 @@ export async function limits(place) {
       fill(waiting, failure(error, read));
     }
   };
+  await read();
   fill(
     place,
     h("section", { class: "panel" }, h("h2", {}, "Waiting room"), waiting),

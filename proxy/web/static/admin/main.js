@@ -10,7 +10,7 @@ import { failure } from "./notice.js";
 import { overview } from "./overview.js";
 import { team, teams } from "./teams.js";
 
-const VIEWS = { overview: "Overview", keys: "Keys", teams: "Teams", limits: "Limits", audit: "Audit log" };
+const VIEWS = { overview: "Overview", keys: "Keys", teams: "Teams", limits: "Limits", audit: "Audit" };
 const ONE = { keys: key, teams: team };
 const ALL = { overview, keys, teams, limits, audit };
 
@@ -85,7 +85,7 @@ async function enter(event) {
   token.value = "";
   fill(said);
   await show();
-  return tabs.querySelector("a").focus();
+  return tabs.querySelector("[aria-current]").focus();
 }
 
 if (gate) {

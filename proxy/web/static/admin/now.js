@@ -6,15 +6,14 @@ import { whole } from "./format.js";
 
 const EVERY_MS = 5000;
 
-/** Run `act` now and every few seconds while the page is seen; answers what stops it. */
+/** Run `act` every few seconds while the page is seen; answers what stops it. */
 export function repeat(act) {
   const timer = setInterval(() => document.hidden || act(), EVERY_MS);
-  act();
   return () => clearInterval(timer);
 }
 
 /** The line above the overview, and what stops it. */
-export function now() {
+export async function now() {
   const element = h("p", { class: "now" });
   const read = async () => {
     try {
@@ -25,6 +24,7 @@ export function now() {
       element.classList.add("lost");
     }
   };
+  await read();
   return { element, stop: repeat(read) };
 }
 

@@ -12,7 +12,7 @@ import { BY, chosen, figureTabs, rangeOf, tools } from "./tools.js";
 import { FIGURES, query, series, slots } from "./usage.js";
 
 /** The view; it answers with a function that stops what runs in it. */
-export function overview(place) {
+export async function overview(place) {
   const tiles = h("dl", { class: "tiles" });
   const drawn = h("div", {});
   const parts = h("div", {});
@@ -60,7 +60,7 @@ export function overview(place) {
   };
 
   const redraw = () => draw().catch((error) => fill(drawn, failure(error, load)));
-  const moment = now();
+  const [moment] = await Promise.all([now(), load()]);
   fill(
     place,
     moment.element,
@@ -70,7 +70,6 @@ export function overview(place) {
     h("section", { class: "panel", "aria-label": "Over time" }, figureTabs(redraw), drawn),
     h("section", { class: "panel", "aria-label": "By name" }, parts),
   );
-  load();
   return moment.stop;
 }
 
