@@ -22,7 +22,7 @@ def blueprint() -> Blueprint:
         "errors": reference.errors(),
     }
 
-    @routes.get("/docs")
+    @routes.get("/docs", strict_slashes=False)
     def docs() -> Response:
         return browser_pages.page("docs.html", **told)
 

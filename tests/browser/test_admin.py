@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.browser.dashboard import KEYS, VIEWS, go, sign_in
+from tests.streaming.listening import stream
 from tests.support.keys import issue
 from tests.support.service import ADMIN_TOKEN
 from tests.support.waiting import wait_until
@@ -247,3 +248,21 @@ def test_nothing_is_wider_than_a_phone(
     tab = visit(service, width=360)
     sign_in(tab, view.replace("KEY", key.id))
     assert tab.overflow() == 0
+
+
+def test_who_waits_is_shown_with_what_is_left(
+    busy: tuple[Service, Store], visit: Begin, chatgpt: Control
+) -> None:
+    service, store = busy
+    token = issue(store, name="Patient", rpm=1)[1]
+    client = service.client(token)
+    assert client.chat().ok
+    with stream(client, wait=60) as waiting:
+        waiting.until("queue")
+        page = sign_in(visit(service), "limits")
+        page.get_by_role("row", name="the key Patient gpt-6-luna 1").wait_for()
+        assert page.get_by_role("row", name="Patient Requests 1 a minute 0 of 1 left").is_visible()
+        go(page, "overview")
+        page.get_by_text("1 waits").wait_for()
+        page.get_by_role("link", name="who waits for what").click()
+        page.get_by_role("heading", name="Waiting room").wait_for()

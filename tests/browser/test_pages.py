@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from tests.browser.dashboard import VIEWS, go, sign_in
+from tests.support.fault_proxy import FaultProxy
 from tests.support.keys import issue
+from tests.support.service import ADMIN_TOKEN, Service
 
 if TYPE_CHECKING:
+    from proxy.embedded import EmbeddedRedis
+    from proxy.simulator.process import SimulatedChatGPT
     from proxy.store.connection import Store
     from tests.browser.conftest import Begin
     from tests.browser.visit import Visit
-    from tests.support.service import Service
 
 LOOKS: list[tuple[Literal["light", "dark"], int]] = [("light", 1280), ("dark", 360)]
 
@@ -85,6 +88,26 @@ def test_the_interface_s_page_can_be_read_by_all(
     assert tab.overflow() == 0
     page.get_by_label("Find a route").fill("tokens")  # the others are made alike
     check(tab, f"docs-{scheme}-{width}")
+
+
+def test_without_redis_it_says_so_and_goes_on_when_it_is_back(
+    redis_server: EmbeddedRedis, simulator: SimulatedChatGPT, visit: Begin
+) -> None:
+    with (
+        FaultProxy(redis_server.url) as way,
+        Service(way.url, simulator.url, PROXY_ADMIN_TOKEN=ADMIN_TOKEN) as service,
+    ):
+        tab = visit(service, color_scheme="dark")
+        tab.refusals = {503}
+        page = sign_in(tab)
+        way.blackhole = True
+        page.get_by_role("button", name="Refresh").click()
+        said = "The store of conversations cannot be reached"
+        page.get_by_label("Over time").get_by_text(said).wait_for()
+        check(tab, "admin-no-redis")
+        way.blackhole = False
+        page.get_by_role("button", name="Try again").click()
+        page.get_by_role("group", name="Requests, Last 24 hours").wait_for()
 
 
 def test_an_error_is_told_with_its_request_s_id(idle: Service, visit: Begin) -> None:

@@ -53,6 +53,12 @@ def test_a_first_load_is_small(service: Service, path: str) -> None:
     assert sum(map(len, parts.values())) < MOST_BYTES, {n: len(p) for n, p in parts.items()}
 
 
+@pytest.mark.parametrize("path", PAGES)
+def test_a_slash_at_the_end_leads_to_the_same_page(service: Service, path: str) -> None:
+    client = service.client()
+    assert client.get(f"{path}/").content == client.get(path).content
+
+
 def test_every_script_is_loaded_by_a_page(service: Service) -> None:
     names = {name for path in PAGES for name in loaded(service, path)}
     assert {f"/static/{script}" for script in SCRIPTS} <= names

@@ -18,7 +18,7 @@ def blueprint(guard: Guard) -> Blueprint:
     """The routes of this module; without an admin token the page says what to do."""
     routes = Blueprint("admin_page", __name__)
 
-    @routes.get("/admin")
+    @routes.get("/admin", strict_slashes=False)
     def admin() -> Response:
         return browser_pages.page("admin.html", on=guard.opens)
 

@@ -47,7 +47,7 @@ function search() {
 
 /** What the address names is there, whatever is searched for, and open. */
 function reveal() {
-  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const named = document.getElementById(location.hash.slice(1));
   if (!named) return;
   if (named.hidden) {
     find.value = "";
