@@ -57,6 +57,19 @@ def test_the_token_opens_it_is_kept_by_the_tab_alone_and_forgotten(
     assert page.locator("#view").inner_text() == ""
 
 
+def test_a_token_that_is_not_good_any_more_is_asked_for_anew(
+    busy: tuple[Service, Store], visit: Begin
+) -> None:
+    tab = visit(busy[0])
+    page = sign_in(tab)
+    tab.refusals = {401}
+    page.evaluate("sessionStorage.setItem('chat-proxy admin token', 'changed')")
+    page.get_by_role("button", name="Refresh").click()
+    page.get_by_text("not the right one any more").wait_for()
+    assert page.evaluate("sessionStorage.length") == 0
+    assert page.locator("#view").inner_text() == ""
+
+
 def test_a_key_is_made_rotated_and_revoked(
     busy: tuple[Service, Store], visit: Begin, chatgpt: Control
 ) -> None:

@@ -1,5 +1,8 @@
 // The admin interface, asked with the token of this tab.
 
+/** What the window hears when the token is not good, or not any more. */
+export const REFUSED = "admin-token-refused";
+
 const KEPT = "chat-proxy admin token";
 
 /** What the service refused or could not do; `message` is a sentence for people. */
@@ -48,6 +51,7 @@ async function send(method, path, accept, body) {
   } catch {
     throw new Refusal(0, "The service cannot be reached.", "");
   }
+  if (answer.status === 401) dispatchEvent(new Event(REFUSED));
   if (!answer.ok) throw await refusal(answer);
   return answer;
 }

@@ -1,6 +1,6 @@
 // The dashboard: sign in, then one view for each place in the address behind the #.
 
-import { get, signIn, signOut, signedIn } from "./api.js";
+import { REFUSED, get, signIn, signOut, signedIn } from "./api.js";
 import { audit } from "./audit.js";
 import { fill, h } from "./elements.js";
 import { key } from "./key.js";
@@ -24,11 +24,11 @@ let shown = 0;
 async function show() {
   stop?.();
   stop = null;
+  const number = ++shown;
   const inside = signedIn();
   gate.hidden = inside;
   tabs.hidden = leave.hidden = place.hidden = !inside;
   if (!inside) return gate.querySelector("#token").focus();
-  const number = ++shown;
   place.setAttribute("aria-busy", "true");
   try {
     const [name, id] = where();
@@ -40,7 +40,7 @@ async function show() {
     fill(place, part);
     place.dataset.shown = location.hash.slice(1);
   } catch (error) {
-    if (number === shown) wrong(error);
+    if (number === shown) fill(place, failure(error, show));
   }
   if (number === shown) place.removeAttribute("aria-busy");
 }
@@ -57,11 +57,6 @@ function mark(name) {
     else link.removeAttribute("aria-current");
   }
   document.title = `${VIEWS[name]} · Dashboard · chat-proxy`;
-}
-
-function wrong(error) {
-  if (error.status === 401) return out("The admin token is not the right one, or it was changed.");
-  return fill(place, failure(error, show));
 }
 
 function out(said = "") {
@@ -92,5 +87,6 @@ if (gate) {
   gate.addEventListener("submit", enter);
   leave.addEventListener("click", () => out());
   addEventListener("hashchange", show);
+  addEventListener(REFUSED, () => out("The admin token is not the right one any more."));
   show();
 }
