@@ -274,7 +274,9 @@ def test_who_waits_is_shown_with_what_is_left(
         waiting.until("queue")
         page = sign_in(visit(service), "limits")
         page.get_by_role("row", name="the key Patient gpt-6-luna 1").wait_for()
-        assert page.get_by_role("row", name="Patient Requests 1 a minute 0 of 1 left").is_visible()
+        assert page.get_by_role(
+            "row", name="the key Patient Requests 1 a minute 0 of 1 left"
+        ).is_visible()
         go(page, "overview")
         page.get_by_text("1 waits").wait_for()
         page.get_by_role("link", name="who waits for what").click()
