@@ -27,6 +27,7 @@ def test_a_search_leaves_the_routes_that_fit(service: Service, visit: Begin) -> 
     page.get_by_text(f"1 of {len(every)} routes").wait_for()
     assert shown(page) == ["post_sessions_session_id_undo"]
     assert page.locator(".contents li:visible").count() == 1 + 2  # with what is besides
+    assert page.locator("#errors .fields > div:visible").count() == 0
     page.keyboard.press("Enter")
     assert page.url.endswith("#post_sessions_session_id_undo")
     page.get_by_label("Find a route").fill("no route holds this")

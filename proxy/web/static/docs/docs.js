@@ -2,11 +2,12 @@
 
 const find = document.querySelector("#find");
 const found = document.querySelector("#found");
-const routes = [...document.querySelectorAll(".route:not([id^=object-])")].map((route) => ({
-  route,
-  link: document.querySelector(`.contents a[href="#${route.id}"]`).closest("li"),
-  text: route.textContent.toLowerCase(),
+const parts = [...document.querySelectorAll(".route, #errors .fields > div")].map((part) => ({
+  part,
+  link: document.querySelector(`.contents a[href="#${part.id}"]`)?.closest("li"),
+  text: part.textContent.toLowerCase(),
 }));
+const routes = parts.filter(({ link }) => link);
 
 for (const example of document.querySelectorAll(".example")) {
   const code = example.querySelector("code");
@@ -17,8 +18,8 @@ for (const example of document.querySelectorAll(".example")) {
 find.addEventListener("input", search);
 find.form.addEventListener("submit", (event) => {
   event.preventDefault();
-  const [first] = routes.filter(({ route }) => !route.hidden);
-  if (first) location.hash = first.route.id;
+  const first = parts.find(({ part }) => !part.hidden);
+  if (first) location.hash = first.part.id;
 });
 addEventListener("keydown", (event) => {
   const typing = event.target.matches("input, textarea, select");
@@ -31,17 +32,15 @@ reveal();
 
 function search() {
   const words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let number = 0;
-  for (const { route, link, text } of routes) {
-    const fits = words.every((word) => text.includes(word));
-    route.hidden = link.hidden = !fits;
-    number += fits;
+  for (const { part, link, text } of parts) {
+    part.hidden = !words.every((word) => text.includes(word));
+    if (link) link.hidden = part.hidden;
   }
   for (const group of document.querySelectorAll(".group, .contents section")) {
-    if (group.id === "objects") continue;
-    const parts = [...group.querySelectorAll(".route, li")];
-    group.hidden = parts.length > 0 && parts.every((part) => part.hidden);
+    const within = [...group.querySelectorAll(".route, .fields > [id], li")];
+    group.hidden = within.every((part) => part.hidden);
   }
+  const number = routes.filter(({ part }) => !part.hidden).length;
   found.textContent = words.length ? `${number} of ${routes.length} routes` : "";
 }
 
