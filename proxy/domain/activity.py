@@ -1,4 +1,4 @@
-"""What workers do at this moment: requests at ChatGPT, open streams, who waits for what."""
+"""What workers do at this moment: requests in flight, open streams, who waits for what."""
 
 from __future__ import annotations
 

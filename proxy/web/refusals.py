@@ -39,6 +39,7 @@ _ANSWERING = (
     errors.IdempotencyConflict,
     errors.RateLimitExceeded,
     errors.InsufficientQuota,
+    errors.Draining,
 )
 
 
@@ -70,6 +71,7 @@ def _for_who_asks(operation: Operation) -> Iterator[Refusal]:
     if operation.open:
         return
     yield errors.StoreUnavailable
+    yield errors.Overloaded
     if operation.opened_by == "admin_token":
         yield errors.InvalidAdminToken
         yield errors.NotFound

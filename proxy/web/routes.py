@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.errors import SessionBusy, StoreUnavailable, TurnInterrupted, TurnNotFound
+from proxy.errors import Draining, SessionBusy, StoreUnavailable, TurnInterrupted, TurnNotFound
 from proxy.web import schemas
 from proxy.web.admin import described
 from proxy.web.operation import TEXT, WHOLE, Operation, Parameter, thing
@@ -162,7 +162,7 @@ OPERATIONS = (
         "Whether it can serve",
         answer="Status",
         open=True,
-        errors=(StoreUnavailable,),
+        errors=(StoreUnavailable, Draining),
     ),
     Operation("get", "/metrics", "Its figures, for Prometheus", answer="text/plain", open=True),
     Operation("get", "/openapi.json", "This document", answer="Document", open=True),

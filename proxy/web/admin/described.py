@@ -229,8 +229,8 @@ ANSWERS: dict[str, dict[str, Any]] = {
     "EventList": listed(thing(_EVENT)) | {"next_cursor": maybe(TEXT)},
     "Activity": {
         "object": {"const": "activity"},
-        "in_flight": told(WHOLE, "requests that ChatGPT works on"),
-        "open_streams": told(WHOLE, "of these, the answers that it streams"),
+        "in_flight": told(WHOLE, "requests that are being answered"),
+        "open_streams": told(WHOLE, "answers that stream, or wait for it"),
         "waiting": items(thing({"scope": _SCOPE, "id": TEXT, "model": TEXT, "requests": WHOLE})),
     },
     "Usage": {

@@ -36,7 +36,7 @@ function said(told) {
     "Now: ",
     part(told.open_streams, "open stream", "open streams"),
     ", ",
-    part(told.in_flight, "request at ChatGPT", "requests at ChatGPT"),
+    part(told.in_flight, "request in flight", "requests in flight"),
     ", ",
     part(waiting, "waits", "wait"),
     waiting ? [" · ", h("a", { href: "#limits" }, "who waits for what")] : false,
