@@ -29,7 +29,7 @@ def secret_of(page: Page) -> str:
     """The secret that a dialog shows; the dialog is closed."""
     secret = page.locator("dialog .secret").inner_text()
     page.get_by_role("button", name="I have stored it").click()
-    page.get_by_role("dialog").wait_for(state="detached")
+    page.locator("dialog").first.wait_for(state="detached")
     assert secret not in page.content()
     return secret
 
