@@ -32,11 +32,13 @@ from proxy.web import (
     auth,
     browser_pages,
     chat,
+    chat_page,
     cors,
     docs,
     errors,
     health,
     hooks,
+    markdown,
     metrics,
     openai,
     openapi,
@@ -111,6 +113,8 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(browser_pages.blueprint())
     app.register_blueprint(docs.blueprint())
+    app.register_blueprint(markdown.blueprint(settings, authenticator))
+    app.register_blueprint(chat_page.blueprint(settings, catalog, personas))
     for routes in _admin(settings, store, limiter, catalog):
         app.register_blueprint(routes)
     return app

@@ -85,6 +85,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
         "ttl": told(WHOLE, "seconds"),
         "origin": told(maybe(TEXT), "the pages that may use it; null for all"),
     },
+    "Html": {"html": told(items(TEXT), "of each text, in their order")},
     **described.ANSWERS,
     "Status": {"status": told(TEXT, "ok"), "redis": told(TEXT, "ok, of readyz")},
     "Document": {},

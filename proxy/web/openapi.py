@@ -91,7 +91,7 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 def _name(operation: Operation) -> str:
     words = operation.path.strip("/").replace("/", "_").replace("{", "").replace("}", "")
-    return f"{operation.method}_{words.replace('.', '_')}"
+    return f"{operation.method}_{words.replace('.', '_') or 'page'}"
 
 
 def _parameter(parameter: Parameter, place: str) -> dict[str, Any]:

@@ -119,5 +119,6 @@ class Operation(NamedTuple):
             return "Operations"
         if self.answer == "OpenAI":
             return "OpenAI's interface"
-        begins = {"chat": "Chat", "sessions": "Sessions", "tokens": "Browsers", "admin": "Admin"}
+        begins = {"chat": "Chat", "sessions": "Sessions", "admin": "Admin"}
+        begins |= dict.fromkeys(("tokens", "markdown"), "Browsers")
         return begins[self.path.split("/")[1]]

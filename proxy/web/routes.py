@@ -154,6 +154,14 @@ OPERATIONS = (
         "Token",
         example={"user": "ada", "ttl": 900},
     ),
+    Operation(
+        "post",
+        "/markdown",
+        "Markdown as HTML that is safe to show",
+        schemas.MarkdownRequest,
+        answer="Html",
+        example={"texts": ["**Bold** and `code`"]},
+    ),
     *described.OPERATIONS,
     Operation("get", "/livez", "Whether the process lives", answer="Status", open=True),
     Operation(
@@ -166,7 +174,8 @@ OPERATIONS = (
     ),
     Operation("get", "/metrics", "Its figures, for Prometheus", answer="text/plain", open=True),
     Operation("get", "/openapi.json", "This document", answer="Document", open=True),
+    Operation("get", "/", "The chat page", answer="text/html", open=True),
     Operation("get", "/docs", "The same as a page", answer="text/html", open=True),
     Operation("get", "/admin", "The dashboard, a page", answer="text/html", open=True),
 )
-NEED_A_BODY = frozenset({"/chat", "/tokens", *described.NEED_A_BODY})
+NEED_A_BODY = frozenset({"/chat", "/tokens", "/markdown", *described.NEED_A_BODY})

@@ -142,6 +142,12 @@ class TokenRequest(Body):
         )
 
 
+class MarkdownRequest(Body):
+    """The body of POST /markdown."""
+
+    texts: list[str] = Field(max_length=50, description="at most 50 texts of Markdown")
+
+
 def validate(schema: type[M], value: dict[str, Any]) -> M:
     """Check a JSON object against a schema; to JSON 5.0 is as whole a number as 5.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 import pytest
 
@@ -12,10 +13,10 @@ from proxy.web.browser_pages import STATIC
 if TYPE_CHECKING:
     from tests.support.service import Service
 
-PAGES = ["/admin", "/docs"]
+PAGES = ["/", "/admin", "/docs"]
 MOST_BYTES = 150_000
 SCRIPTS = sorted(str(path.relative_to(STATIC)) for path in STATIC.rglob("*.js"))
-IMPORT = re.compile(r'from "\./([\w.-]+)"')
+IMPORT = re.compile(r'from "(\.{1,2}/[\w./-]+)"')
 
 
 def loaded(service: Service, path: str) -> dict[str, bytes]:
@@ -30,8 +31,7 @@ def loaded(service: Service, path: str) -> dict[str, bytes]:
         assert answer.status_code == 200, name
         found[name] = answer.content
         if name.endswith(".js"):
-            folder = name.rpartition("/")[0]
-            wanted += [f"{folder}/{other}" for other in IMPORT.findall(answer.text)]
+            wanted += [urljoin(name, other) for other in IMPORT.findall(answer.text)]
     return found
 
 

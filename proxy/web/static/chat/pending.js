@@ -1,0 +1,18 @@
+// Turns that this tab asked for and has not seen the end of: a reload goes on with them.
+
+const KEPT = "chat-proxy turns on their way";
+export const NEW = "new";
+
+const all = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
+
+/** What is on its way in a session, or in one whose id is not known yet (`NEW`). */
+export const pending = (sessionId) => all()[sessionId] ?? null;
+
+export function remember(sessionId, told) {
+  sessionStorage.setItem(KEPT, JSON.stringify({ ...all(), [sessionId]: told }));
+}
+
+export function forget(sessionId) {
+  const { [sessionId]: _, ...others } = all();
+  sessionStorage.setItem(KEPT, JSON.stringify(others));
+}
