@@ -23,6 +23,7 @@ class Visit:
         page: the tab.
         home: the service's address.
         refusals: statuses of answers that the test provokes; the console tells them as errors.
+        broken: whether the test breaks connections, which the console tells too.
         trouble: whatever else is wrong.
     """
 
@@ -30,6 +31,7 @@ class Visit:
         self.page: Page = context.new_page()
         self.home = home
         self.refusals: set[int] = set()
+        self.broken = False
         self.trouble: list[str] = []
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.trouble.append(f"error: {error}"))
@@ -65,6 +67,7 @@ class Visit:
     def _hear(self, message: ConsoleMessage) -> None:
         refused = re.search(r"status of (\d+)", message.text)
         expected = refused and int(refused[1]) in self.refusals
+        expected = expected or (self.broken and "net::ERR_" in message.text)
         if message.type in {"error", "warning"} and not expected:
             self.trouble.append(f"console: {message.text}")
 

@@ -6,7 +6,7 @@ import { reach, Refusal } from "./refusal.js";
 /** Ask; who is not known, or no longer, is asked for a key, and then the request goes on. */
 export async function ask(method, path, { body, headers, signal } = {}) {
   for (;;) {
-    if (!known() && !(await signIn("Your conversations open with a client key."))) {
+    if (!known() && !(await signIn())) {
       throw new Refusal(401, { message: "You are not signed in.", code: "invalid_api_key" });
     }
     try {
@@ -22,9 +22,7 @@ export async function ask(method, path, { body, headers, signal } = {}) {
       });
     } catch (error) {
       const ended = error instanceof Refusal && error.status === 401;
-      if (!ended || !(await signIn("Your sign-in has ended. Nothing you wrote is lost."))) {
-        throw error;
-      }
+      if (!ended || !(await signIn())) throw error;
     }
   }
 }

@@ -73,13 +73,14 @@ export class Conversation {
   }
 
   /** Have the newest message answered anew. */
-  async regenerate(exchange = this.#last) {
+  async regenerate(exchange = this.#last, waitS = 0) {
     if (this.busy || !exchange) return;
     if (!exchange.stored) {
-      await this.send(exchange.question);
+      await this.send(exchange.question, waitS);
       return;
     }
-    await this.#run(exchange, { path: `/sessions/${this.id}/regenerate`, body: {}, anew: true });
+    const path = `/sessions/${this.id}/regenerate`;
+    await this.#run(exchange, { path, body: {}, waitS, anew: true });
   }
 
   /** Take the newest turn back; its message can be written anew. */
@@ -166,7 +167,7 @@ export class Conversation {
   async #follow(exchange, request, told) {
     const visit = this.#visit;
     const turn = new Turn(request, (kind, data) => this.#hear(exchange, told, kind, data), told.turnId);
-    const before = { turn_id: exchange.turnId, stored: exchange.stored };
+    const answered = exchange.stored;
     this.#busy(turn);
     trouble.replaceChildren();
     exchange.begin();
@@ -176,7 +177,7 @@ export class Conversation {
       const done = await turn.follow();
       if (visit === this.#visit) this.#done(exchange, turn, done);
     } catch (error) {
-      if (visit === this.#visit) await this.#failed(exchange, turn, error, before);
+      if (visit === this.#visit) await this.#failed(exchange, turn, error, answered);
     }
   }
 
@@ -210,32 +211,43 @@ export class Conversation {
     this.changed();
   }
 
-  async #failed(exchange, turn, error, before) {
+  async #failed(exchange, turn, error, answered) {
     forget(this.id || NEW);
     const gone = error.code === "turn_not_found" || error.code === "session_not_found";
-    if (turn.id) await this.#settle(exchange, turn.id);
+    if (turn.id) await this.#attempt(() => this.#settle(exchange, turn.id));
     else exchange.end();
     this.#busy(null);
     this.#mark();
-    if (error.code === "turn_cancelled") {
+    const stopped = error.code === "turn_cancelled";
+    if (gone || answered) await this.open(this.id);
+    else if (stopped && !exchange.stored) exchange.tell("Stopped.");
+    if (stopped) {
       announce("Stopped.");
-      if (!exchange.stored) exchange.tell("Stopped.");
-    } else if (gone || (before.stored && !turn.id)) {
-      await this.open(this.id);
-      this.#explain(error, {});
-    } else {
-      const again = (waitS) => this.send(exchange.question, waitS);
-      this.#explain(error, { again: () => again(0), queue: again });
+      return;
     }
+    const again = (waitS) =>
+      answered ? this.regenerate(this.#last, waitS) : this.send(exchange.question, waitS);
+    this.#explain(error, gone ? {} : { again: () => again(0), queue: again });
   }
 
   /** Show of a turn that failed what is kept of it. */
   async #settle(exchange, turnId) {
     exchange.end();
-    const session = await json("GET", `/sessions/${this.id}?limit=1`).catch(() => null);
-    const [newest] = session?.turns ?? [];
-    if (newest?.turn_id === turnId) exchange.finish(newest);
     this.changed();
+    if (!(await this.#isKept())) {
+      this.id = "";
+      history.replaceState(null, "", "/");
+      return;
+    }
+    const { turns } = await json("GET", `/sessions/${this.id}?limit=1`);
+    if (turns.at(-1)?.turn_id === turnId) exchange.finish(turns.at(-1));
+  }
+
+  /** Whether the session is there: one that was made by a turn that failed is not. */
+  async #isKept() {
+    if (this.#exchanges.some((one) => one.stored)) return true;
+    const { data } = await json("GET", "/sessions?limit=20");
+    return data.some(({ id }) => id === this.id);
   }
 
   async #attempt(act) {

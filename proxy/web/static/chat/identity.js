@@ -6,6 +6,8 @@ import { chat, identity, signInOut, who } from "./parts.js";
 import { reach } from "./refusal.js";
 
 const KEPT = "chat-proxy browser token";
+const FIRST = "Your conversations open with a client key.";
+const ENDED = "Your sign-in has ended. Nothing you wrote is lost: it goes on once you are back.";
 const asksForKey = chat.dataset.asksForKey === "1";
 let asking = null;
 
@@ -19,7 +21,8 @@ export function authorization() {
 export const known = () => !asksForKey || kept() !== null;
 
 /** Ask for a key until there is a token or the asking is given up; answers whether there is one. */
-export function signIn(why) {
+export function signIn() {
+  const why = sessionStorage.getItem(KEPT) ? ENDED : FIRST;
   sessionStorage.removeItem(KEPT);
   show();
   asking ??= asked(why).finally(() => (asking = null));

@@ -96,7 +96,7 @@ earlier.addEventListener("click", () => conversation.openWhole());
 openSidebar.addEventListener("click", toggleSidebar);
 signInOut.addEventListener("click", () => {
   if (identity.known()) identity.signOut();
-  else identity.signIn("Your conversations open with a client key.").then(arrive);
+  else enter();
 });
 press("new", startNew);
 press("stop", () => conversation.stop());
@@ -129,7 +129,11 @@ async function arrive() {
   message.focus();
 }
 
+async function enter() {
+  if (await identity.signIn()) arrive();
+}
+
 identity.show();
 sessions.start();
 if (identity.known()) arrive();
-else identity.signIn("Your conversations open with a client key.").then((known) => known && arrive());
+else enter();

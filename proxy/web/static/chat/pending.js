@@ -5,11 +5,17 @@ export const NEW = "new";
 
 const all = () => JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
 
+/** The conversations in which something is on its way, as the list would show them. */
+export const running = () =>
+  Object.entries(all())
+    .filter(([id]) => id !== NEW)
+    .map(([id, told]) => ({ id, title: told.text ?? "", updated_at: told.at }));
+
 /** What is on its way in a session, or in one whose id is not known yet (`NEW`). */
 export const pending = (sessionId) => all()[sessionId] ?? null;
 
 export function remember(sessionId, told) {
-  sessionStorage.setItem(KEPT, JSON.stringify({ ...all(), [sessionId]: told }));
+  sessionStorage.setItem(KEPT, JSON.stringify({ ...all(), [sessionId]: { ...told, at: Date.now() / 1000 } }));
 }
 
 export function forget(sessionId) {

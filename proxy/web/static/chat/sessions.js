@@ -3,8 +3,9 @@
 import { h } from "../admin/elements.js";
 import { json } from "./api.js";
 import { moreSessions, search, sessions, sessionsSaid } from "./parts.js";
+import { running } from "./pending.js";
 
-const A_PAGE = 50;
+const A_PAGE = 100;
 const PAUSE_MS = 200;
 const DAY_S = 86_400;
 
@@ -52,13 +53,18 @@ async function load(after) {
     return;
   }
   if (turn !== asked) return;
-  shown = after ? [...shown, ...page.data] : page.data;
+  shown = after ? [...shown, ...page.data] : [...(query.get("q") ? [] : fresh(page)), ...page.data];
   cursor = page.next_cursor;
   sessions.replaceChildren(...shown.map(entry));
   moreSessions.hidden = cursor === null;
   sessionsSaid.textContent = summary(search.value.trim());
   mark();
   document.dispatchEvent(new Event("sessions"));
+}
+
+/** Those whose first answer is on its way: the service lists a conversation once it holds one. */
+function fresh({ data }) {
+  return running().filter(({ id }) => !data.some((session) => session.id === id));
 }
 
 function summary(query) {
