@@ -58,6 +58,7 @@ def check(tab: Visit, name: str) -> None:
     tab.keep(name)
     assert tab.faults() == []
     assert tab.overflow() == 0
+    assert tab.page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 @pytest.mark.parametrize(("scheme", "width"), LOOKS)

@@ -94,6 +94,7 @@ message.addEventListener("keydown", (event) => {
 });
 earlier.addEventListener("click", () => conversation.openWhole());
 openSidebar.addEventListener("click", toggleSidebar);
+chat.addEventListener("click", (event) => event.target === chat && closeSidebar());
 signInOut.addEventListener("click", () => {
   if (identity.known()) identity.signOut();
   else enter();
