@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.web.markdown import MOST_CHARS, render
+from proxy.web.markdown import MOST_CHARS, render, render_all
 from tests.browser.payloads import PAYLOADS, RAN
 
 if TYPE_CHECKING:
@@ -94,9 +94,11 @@ def test_a_picture_becomes_a_link() -> None:
     assert ">a cat</a>" in render("![a cat](https://example.com/cat.png)")
 
 
-def test_an_endless_text_is_shown_as_it_is() -> None:
-    shown = render("*a* <b>\n" * MOST_CHARS)
-    assert shown.startswith("<pre><code>*a* &lt;b&gt;\n*a*")
+def test_more_than_is_rendered_at_once_is_shown_as_it_is() -> None:
+    first, long, last = render_all(["*a*", "*a* <b>\n" * MOST_CHARS, "*c*"])
+    assert first == "<p><em>a</em></p>\n"
+    assert long.startswith("<pre><code>*a* &lt;b&gt;\n*a*")
+    assert last == "<pre><code>*c*</code></pre>"
 
 
 def test_texts_are_rendered_in_their_order(api: Client) -> None:

@@ -8,7 +8,6 @@ export class Refusal extends Error {
     this.code = error?.code ?? "";
     this.requestId = headers?.get("X-Request-ID") ?? "";
     this.waitS = waitOf(headers);
-    this.final = headers?.get("x-should-retry") === "false";
   }
 }
 

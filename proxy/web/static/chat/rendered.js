@@ -5,6 +5,7 @@ import { json } from "./api.js";
 import { copyButton } from "./copy.js";
 
 const AT_ONCE = 20;
+const MOST_CHARS = 50_000;
 const texts = new WeakMap();
 let due = [];
 let timer = 0;
@@ -31,7 +32,7 @@ export function show(element, text) {
 }
 
 async function flush() {
-  const elements = due.splice(0, AT_ONCE);
+  const elements = batch();
   if (!elements.length) return;
   try {
     const { html } = await json("POST", "/markdown", { texts: elements.map((e) => texts.get(e)) });
@@ -40,6 +41,16 @@ async function flush() {
     // They stay as texts, which can be read too.
   }
   await flush();
+}
+
+/** The next that are due, as many as the service renders at once; one at least. */
+function batch() {
+  let chars = 0;
+  const end = due.findIndex((element, place) => {
+    chars += texts.get(element).length;
+    return place > 0 && (place === AT_ONCE || chars > MOST_CHARS);
+  });
+  return due.splice(0, end < 0 ? due.length : end);
 }
 
 function fill(element, html) {

@@ -79,7 +79,7 @@ function entry(session) {
     {},
     h(
       "a",
-      { href: `#${session.id}` },
+      { href: `#${session.id}`, title: session.title },
       h("span", { class: "session-title" }, session.title || "Untitled"),
       h("time", { datetime: at.toISOString() }, spoken(at)),
     ),

@@ -31,7 +31,7 @@ const QUEUED_FOR = new Set(["rate_limit_exceeded", "session_busy", "upstream_rat
 /** A refusal with its remedies; `queue(seconds)` asks again and waits its turn. */
 export function explained(refusal, { again, queue }) {
   const toDo = TO_DO[refusal.code] ?? "Try again; if it stays so, tell whoever runs this service.";
-  const canQueue = queue && QUEUED_FOR.has(refusal.code) && LONGEST_WAIT_S > 0;
+  const canQueue = queue && QUEUED_FOR.has(refusal.code) && refusal.waitS < LONGEST_WAIT_S;
   return h(
     "div",
     { class: "notice wrong" },
