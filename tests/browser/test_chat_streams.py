@@ -89,6 +89,18 @@ def test_a_reload_in_the_middle_loses_no_word(page: Page, chatgpt: Control) -> N
     assert chatgpt.stats()["requests"] == 1
 
 
+def test_a_reload_while_it_is_answered_anew_loses_no_word(page: Page, chatgpt: Control) -> None:
+    ask(page, "Speak")
+    chatgpt.queue(text=WORDS, chunks_per_s=100)
+    page.get_by_role("button", name="Regenerate").click()
+    answered(page, "word5")
+    page.reload()
+    answered(page, "word149")
+    done(page)
+    assert reply(page) == WORDS
+    assert page.locator(".exchange").count() == 1
+
+
 def test_a_reload_before_the_first_sign_of_life_asks_no_second_time(
     page: Page, chatgpt: Control
 ) -> None:
