@@ -86,7 +86,7 @@ export class Conversation {
   /** Take the newest turn back; its message can be written anew. */
   async undo(exchange = this.#last) {
     if (this.busy || !exchange) return;
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       if (exchange.stored) await json("POST", `/sessions/${this.id}/undo`);
       this.#drop(exchange);
       message.value ||= exchange.question ?? "";
@@ -99,7 +99,7 @@ export class Conversation {
   /** Ask something else in place of an earlier message, in a copy of the conversation. */
   async edit(exchange = this.#last, text) {
     if (this.busy) return;
-    await this.#attempt(async () => {
+    await this.attempt(async () => {
       if (exchange.stored) {
         const kept = this.#turnsBefore(exchange);
         const { id } = await json("POST", `/sessions/${this.id}/fork`, { turn: kept });
@@ -115,8 +115,17 @@ export class Conversation {
     if (!this.busy) exchange?.startEdit((text) => this.edit(exchange, text));
   }
 
+  /** Do something with the conversation; if it is refused, tell why. */
+  async attempt(act) {
+    try {
+      await act();
+    } catch (error) {
+      this.#explain(error, {});
+    }
+  }
+
   async stop() {
-    await this.#attempt(async () => this.turn?.stop());
+    await this.attempt(async () => this.turn?.stop());
   }
 
   #clear(id, session) {
@@ -214,7 +223,7 @@ export class Conversation {
   async #failed(exchange, turn, error, answered) {
     forget(this.id || NEW);
     const gone = error.code === "turn_not_found" || error.code === "session_not_found";
-    if (turn.id) await this.#attempt(() => this.#settle(exchange, turn.id));
+    if (turn.id) await this.attempt(() => this.#settle(exchange, turn.id));
     else exchange.end();
     this.#busy(null);
     this.#mark();
@@ -248,14 +257,6 @@ export class Conversation {
     if (this.#exchanges.some((one) => one.stored)) return true;
     const { data } = await json("GET", "/sessions?limit=20");
     return data.some(({ id }) => id === this.id);
-  }
-
-  async #attempt(act) {
-    try {
-      await act();
-    } catch (error) {
-      this.#explain(error, {});
-    }
   }
 
   #explain(error, remedies) {

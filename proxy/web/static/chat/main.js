@@ -76,10 +76,12 @@ function escape() {
   }
 }
 
+const changeSettings = () => conversation.attempt(() => settings.change(conversation));
+
 /** What needs a conversation that is stored does nothing in a new one. */
 const ifStored = (act) => () => {
   menu.hidePopover();
-  if (conversation.id) act();
+  if (conversation.id) conversation.attempt(async () => act());
 };
 
 composer.addEventListener("submit", (event) => {
@@ -101,7 +103,7 @@ signInOut.addEventListener("click", () => {
 });
 press("new", startNew);
 press("stop", () => conversation.stop());
-press("settings", () => settings.change(conversation));
+press("settings", changeSettings);
 press("help", () => (menu.hidePopover(), keyboard.help()));
 press("rename", ifStored(() => keeping.rename(conversation, sessions.refresh)));
 press("delete", ifStored(() => keeping.remove(conversation, () => (startNew(), sessions.refresh()))));
@@ -116,7 +118,7 @@ keyboard.listen(
     e: () => conversation.startEdit(),
     r: () => conversation.regenerate(),
     u: () => conversation.undo(),
-    s: () => settings.change(conversation),
+    s: changeSettings,
   },
   escape,
 );

@@ -7,8 +7,9 @@ const TEXTS = ["model", "persona", "system"];
 const NUMBERS = ["temperature", "top_p", "top_k"];
 
 /** Let the settings of a conversation be changed. */
-export function change(conversation) {
-  const now = conversation.session ?? conversation.draft;
+export async function change(conversation) {
+  const { id, draft } = conversation;
+  const now = id ? await json("GET", `/sessions/${id}?limit=1`) : draft;
   const fields = document.querySelector("#settings-fields").content.cloneNode(true);
   for (const name of TEXTS) fields.querySelector(`[name=${name}]`).value = now[name] ?? "";
   for (const name of NUMBERS) {
@@ -17,12 +18,12 @@ export function change(conversation) {
   form("Settings of this conversation", {
     fields: [fields],
     action: "Save",
-    send: (data) => save(conversation, data),
+    send: (data) => save(conversation, now.parameters, data),
   });
 }
 
-async function save(conversation, data) {
-  const parameters = { ...(conversation.session ?? conversation.draft).parameters };
+async function save(conversation, before, data) {
+  const parameters = { ...before };
   for (const name of NUMBERS) {
     delete parameters[name];
     if (data.get(name) !== "") parameters[name] = Number(data.get(name));
