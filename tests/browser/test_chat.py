@@ -233,8 +233,15 @@ def test_the_earlier_part_of_a_long_conversation_is_shown_on_demand(
     for number in range(53):
         assert user.chat(f"Message {number}", session_id=session).ok
     page = arrive(visit(service), key, f"/#{session}")
+    ask(page, "One more")
+    page.get_by_role("button", name="Edit").first.click()
+    page.get_by_label("Edit the message").fill("Instead")
+    page.keyboard.press("Enter")
+    answered(page, 'You said: "Instead"')
+    assert page.locator(".exchange").count() == 4
+    page.go_back()
     page.get_by_role("button", name="Show earlier messages").click()
-    page.locator(".exchange").nth(52).wait_for()
+    page.locator(".exchange").nth(53).wait_for()
     page.get_by_role("button", name="Edit").first.click()
     page.get_by_label("Edit the message").fill("Other")
     page.keyboard.press("Enter")

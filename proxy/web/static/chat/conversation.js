@@ -1,8 +1,8 @@
 // The conversation that is open: its turns, and the one that is being answered.
 
 import { json } from "./api.js";
-import { Exchange } from "./exchange.js";
-import { announce, earlier, log, message, send, stop, title, trouble, welcome } from "./parts.js";
+import { Exchanges } from "./exchanges.js";
+import { announce, earlier, message, send, stop, title, trouble, welcome } from "./parts.js";
 import { forget, NEW, pending, remember } from "./pending.js";
 import * as scroll from "./scroll.js";
 import { explained } from "./trouble.js";
@@ -12,7 +12,12 @@ const NEWEST = 50;
 const MOST = 1000;
 
 export class Conversation {
-  #exchanges = [];
+  #exchanges = new Exchanges({
+    edit: (one) => this.startEdit(one),
+    regenerate: (one) => this.regenerate(one),
+    undo: (one) => this.undo(one),
+  });
+
   #visit = 0;
 
   /** @param {() => void} changed  called when the list of conversations may be another */
@@ -24,10 +29,6 @@ export class Conversation {
   /** Whether an answer is being written. */
   get busy() {
     return this.turn !== null;
-  }
-
-  get #last() {
-    return this.#exchanges.at(-1);
   }
 
   /** A new conversation, which the first message makes. */
@@ -59,8 +60,8 @@ export class Conversation {
   /** Ask; `waitS` seconds in the queue rather than be refused. */
   async send(text, waitS = 0) {
     if (this.busy) return;
-    this.#dropUnanswered();
-    const exchange = this.#add(text);
+    this.#exchanges.dropUnanswered();
+    const exchange = this.#exchanges.add(text);
     try {
       await this.#make();
     } catch (error) {
@@ -73,7 +74,7 @@ export class Conversation {
   }
 
   /** Have the newest message answered anew. */
-  async regenerate(exchange = this.#last, waitS = 0) {
+  async regenerate(exchange = this.#exchanges.last, waitS = 0) {
     if (this.busy || !exchange) return;
     if (!exchange.stored) {
       await this.send(exchange.question, waitS);
@@ -84,11 +85,11 @@ export class Conversation {
   }
 
   /** Take the newest turn back; its message can be written anew. */
-  async undo(exchange = this.#last) {
+  async undo(exchange = this.#exchanges.last) {
     if (this.busy || !exchange) return;
     await this.attempt(async () => {
       if (exchange.stored) await json("POST", `/sessions/${this.id}/undo`);
-      this.#drop(exchange);
+      this.#exchanges.drop(exchange);
       message.value ||= exchange.question ?? "";
       message.focus();
       announce("Taken back.");
@@ -97,11 +98,11 @@ export class Conversation {
   }
 
   /** Ask something else in place of an earlier message, in a copy of the conversation. */
-  async edit(exchange = this.#last, text) {
+  async edit(exchange = this.#exchanges.last, text) {
     if (this.busy) return;
     await this.attempt(async () => {
       if (exchange.stored) {
-        const kept = this.#turnsBefore(exchange);
+        const kept = this.#exchanges.before(exchange);
         const { id } = await json("POST", `/sessions/${this.id}/fork`, { turn: kept });
         history.pushState(null, "", `#${id}`);
         await this.open(id);
@@ -111,7 +112,7 @@ export class Conversation {
   }
 
   /** Open the field for editing a message; the newest if none is named. */
-  startEdit(exchange = this.#last) {
+  startEdit(exchange = this.#exchanges.last) {
     if (!this.busy) exchange?.startEdit((text) => this.edit(exchange, text));
   }
 
@@ -134,19 +135,17 @@ export class Conversation {
     this.#busy(null);
     this.id = id;
     this.session = session;
-    this.#exchanges = [];
+    this.#exchanges.clear();
     title.textContent = session?.title || "New conversation";
     welcome.hidden = earlier.hidden = true;
-    log.replaceChildren();
-    trouble.replaceChildren();
   }
 
   #fill(session) {
     this.#clear(session.id, session);
-    for (const turn of session.turns) this.#add(turn.message).finish(turn);
-    this.#mark();
-    earlier.hidden = session.turn_count <= session.turns.length;
-    welcome.hidden = session.turns.length > 0;
+    for (const turn of session.turns) this.#exchanges.add(turn.message).finish(turn);
+    this.#exchanges.mark();
+    this.#exchanges.hidden = session.turn_count - session.turns.length;
+    earlier.hidden = this.#exchanges.hidden <= 0;
     scroll.toEnd();
     const told = pending(session.id);
     const stored = told && !told.anew && session.turns.some((t) => t.turn_id === told.turnId);
@@ -155,7 +154,7 @@ export class Conversation {
   }
 
   #resume({ request, turnId, text, anew }) {
-    const exchange = (anew && this.#last) || this.#add(text);
+    const exchange = (anew && this.#exchanges.last) || this.#exchanges.add(text);
     this.#follow(exchange, request, { text, anew, turnId });
   }
 
@@ -215,7 +214,7 @@ export class Conversation {
       return;
     }
     exchange.finish(done, turn.dropped);
-    this.#mark();
+    this.#exchanges.mark();
     announce(`ChatGPT answered: ${done.reply}`);
     this.changed();
   }
@@ -226,7 +225,7 @@ export class Conversation {
     if (turn.id) await this.attempt(() => this.#settle(exchange, turn.id));
     else exchange.end();
     this.#busy(null);
-    this.#mark();
+    this.#exchanges.mark();
     const stopped = error.code === "turn_cancelled";
     if (gone || answered) await this.open(this.id);
     else if (stopped && !exchange.stored) exchange.tell("Stopped.");
@@ -235,7 +234,7 @@ export class Conversation {
       return;
     }
     const again = (waitS) =>
-      answered ? this.regenerate(this.#last, waitS) : this.send(exchange.question, waitS);
+      answered ? this.regenerate(this.#exchanges.last, waitS) : this.send(exchange.question, waitS);
     this.#explain(error, gone ? {} : { again: () => again(0), queue: again });
   }
 
@@ -254,7 +253,7 @@ export class Conversation {
 
   /** Whether the session is there: one that was made by a turn that failed is not. */
   async #isKept() {
-    if (this.#exchanges.some((one) => one.stored)) return true;
+    if (this.#exchanges.anyStored) return true;
     const { data } = await json("GET", "/sessions?limit=20");
     return data.some(({ id }) => id === this.id);
   }
@@ -262,41 +261,6 @@ export class Conversation {
   #explain(error, remedies) {
     trouble.replaceChildren(explained(error, remedies));
     scroll.toEnd();
-  }
-
-  #add(text) {
-    const exchange = new Exchange(text, {
-      edit: (one) => this.startEdit(one),
-      regenerate: (one) => this.regenerate(one),
-      undo: (one) => this.undo(one),
-    });
-    this.#exchanges.push(exchange);
-    welcome.hidden = true;
-    log.append(exchange.element);
-    this.#mark();
-    return exchange;
-  }
-
-  #drop(exchange) {
-    exchange.element.remove();
-    this.#exchanges = this.#exchanges.filter((one) => one !== exchange);
-    trouble.replaceChildren();
-    welcome.hidden = this.#exchanges.length > 0;
-    this.#mark();
-  }
-
-  #dropUnanswered() {
-    if (this.#last && !this.#last.stored) this.#drop(this.#last);
-  }
-
-  #turnsBefore(exchange) {
-    const place = this.#exchanges.indexOf(exchange);
-    if (place > 0) return this.#exchanges[place - 1].turnId;
-    return Math.max(0, (this.session?.turn_count ?? 0) - this.#exchanges.length);
-  }
-
-  #mark() {
-    for (const exchange of this.#exchanges) exchange.isLast = exchange === this.#last;
   }
 
   #busy(turn) {
