@@ -1,10 +1,10 @@
 // The audit log: who changed what, newest first.
 
 import { get } from "./api.js";
-import { fill, h } from "./elements.js";
+import { fill, h } from "../elements.js";
 import { moment } from "./format.js";
 import { allKeys } from "./names.js";
-import { failure } from "./notice.js";
+import { failure } from "../notice.js";
 
 const WORDS = {
   "key.created": "made the key",

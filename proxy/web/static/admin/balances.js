@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { bar } from "./chart.js";
-import { h } from "./elements.js";
+import { h } from "../elements.js";
 import { short, span, usd } from "./format.js";
 
 const WHOSE = {

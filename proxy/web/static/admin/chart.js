@@ -1,7 +1,7 @@
 // Charts over time, as SVG: stacked bars, or lines. A slot is read by pointing at it, or with the
 // arrow keys; the legend then tells its figures.
 
-import { fill, h, s } from "./elements.js";
+import { fill, h, s } from "../elements.js";
 
 const HEIGHT = 220;
 const MARGIN = { top: 8, right: 4, bottom: 24, left: 52 };

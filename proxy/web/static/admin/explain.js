@@ -2,8 +2,8 @@
 
 import { get } from "./api.js";
 import { balances } from "./balances.js";
-import { fill, h } from "./elements.js";
-import { failure } from "./notice.js";
+import { fill, h } from "../elements.js";
+import { failure } from "../notice.js";
 
 /** The explanation of a key, for a model and a number of tokens that one may choose. */
 export function explanation(id) {

@@ -2,8 +2,8 @@
 
 import { ask, get } from "./api.js";
 import { chart } from "./chart.js";
-import { choice, field, form } from "./dialog.js";
-import { fill, h } from "./elements.js";
+import { choice, field, form } from "../dialog.js";
+import { fill, h } from "../elements.js";
 import { explanation } from "./explain.js";
 import { moment } from "./format.js";
 import { keyFields, keyGiven, showSecret, state } from "./keys.js";

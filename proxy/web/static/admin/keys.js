@@ -2,8 +2,8 @@
 
 import { ask } from "./api.js";
 import { allBalances, budgetBar, budgets, spentOf } from "./balances.js";
-import { choice, field, form, secret } from "./dialog.js";
-import { fill, h } from "./elements.js";
+import { choice, field, form, secret } from "../dialog.js";
+import { fill, h } from "../elements.js";
 import { moment } from "./format.js";
 import { limitFields, limitsGiven, limitsSaid } from "./limitfields.js";
 import { allKeys, allTeams, forget } from "./names.js";

@@ -1,7 +1,7 @@
 // The limits of keys and teams: as fields of a form, as what is sent, and as a line of text.
 
-import { choice, field } from "./dialog.js";
-import { h } from "./elements.js";
+import { choice, field } from "../dialog.js";
+import { h } from "../elements.js";
 import { short, usd } from "./format.js";
 
 const NUMBERS = [

@@ -2,10 +2,10 @@
 
 import { get } from "./api.js";
 import { allBalances, balances, leftBar, limitSaid } from "./balances.js";
-import { fill, h } from "./elements.js";
+import { fill, h } from "../elements.js";
 import { span, whole } from "./format.js";
 import { allKeys } from "./names.js";
-import { failure } from "./notice.js";
+import { failure } from "../notice.js";
 import { repeat } from "./now.js";
 import { table } from "./table.js";
 

@@ -2,11 +2,11 @@
 
 import { REFUSED, get, signIn, signOut, signedIn } from "./api.js";
 import { audit } from "./audit.js";
-import { fill, h } from "./elements.js";
+import { fill, h } from "../elements.js";
 import { key } from "./key.js";
 import { keys } from "./keys.js";
 import { limits } from "./limits.js";
-import { failure } from "./notice.js";
+import { failure } from "../notice.js";
 import { overview } from "./overview.js";
 import { team, teams } from "./teams.js";
 

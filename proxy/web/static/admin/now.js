@@ -1,7 +1,7 @@
 // What happens at this moment: asked again every few seconds while the page is looked at.
 
 import { get } from "./api.js";
-import { fill, h } from "./elements.js";
+import { fill, h } from "../elements.js";
 import { whole } from "./format.js";
 
 const EVERY_MS = 5000;

@@ -2,10 +2,10 @@
 
 import { get } from "./api.js";
 import { bar, chart } from "./chart.js";
-import { fill, h } from "./elements.js";
+import { fill, h } from "../elements.js";
 import { seconds, share, short, usd, whole } from "./format.js";
 import { naming } from "./names.js";
-import { failure } from "./notice.js";
+import { failure } from "../notice.js";
 import { now } from "./now.js";
 import { table } from "./table.js";
 import { BY, chosen, figureTabs, rangeOf, tools } from "./tools.js";

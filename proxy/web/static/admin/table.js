@@ -1,6 +1,6 @@
 // Tables whose columns sort, and that show no more rows at first than one reads.
 
-import { fill, h } from "./elements.js";
+import { fill, h } from "../elements.js";
 
 /**
  * @param {object} told

@@ -2,8 +2,8 @@
 
 import { ask, get } from "./api.js";
 import { allBalances, balances, budgetBar, budgets, spentOf } from "./balances.js";
-import { field, form } from "./dialog.js";
-import { fill, h } from "./elements.js";
+import { field, form } from "../dialog.js";
+import { fill, h } from "../elements.js";
 import { moment, whole } from "./format.js";
 import { limitFields, limitsGiven, limitsSaid } from "./limitfields.js";
 import { allKeys, allTeams, forget } from "./names.js";

@@ -1,9 +1,9 @@
 // What the overview shows is chosen here: the time, whose usage, which figure; and its download.
 
 import { csv } from "./api.js";
-import { choice } from "./dialog.js";
-import { fill, h } from "./elements.js";
-import { failure } from "./notice.js";
+import { choice } from "../dialog.js";
+import { fill, h } from "../elements.js";
+import { failure } from "../notice.js";
 import { FIGURES, RANGES, query } from "./usage.js";
 
 export const BY = { team: "Team", key: "Key", model: "Model", user: "User" };

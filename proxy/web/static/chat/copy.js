@@ -1,6 +1,6 @@
 // Buttons that copy a text.
 
-import { h } from "../admin/elements.js";
+import { h } from "../elements.js";
 import { announce } from "./parts.js";
 
 /** A button that copies what `text` answers when it is pressed. */

@@ -1,6 +1,6 @@
 // A turn as the page shows it: what was asked, what came back, and what can be done with both.
 
-import { fill, h } from "../admin/elements.js";
+import { fill, h } from "../elements.js";
 import { copyButton } from "./copy.js";
 import { show } from "./rendered.js";
 

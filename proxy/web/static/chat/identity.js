@@ -1,7 +1,7 @@
 // Who is here: a client key is traded for a token, and forgotten. The tab keeps the token alone.
 
-import { field, form } from "../admin/dialog.js";
-import { h } from "../admin/elements.js";
+import { field, form } from "../dialog.js";
+import { h } from "../elements.js";
 import { chat, identity, signInOut, who } from "./parts.js";
 import { reach } from "./refusal.js";
 

@@ -1,7 +1,7 @@
 // A conversation as a thing that is kept: renamed, taken away as a document, deleted.
 
-import { field, form } from "../admin/dialog.js";
-import { h } from "../admin/elements.js";
+import { field, form } from "../dialog.js";
+import { h } from "../elements.js";
 import { ask, json } from "./api.js";
 import { title } from "./parts.js";
 

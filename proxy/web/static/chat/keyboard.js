@@ -1,7 +1,7 @@
 // Keys. Those of one letter act only where nobody types, and never with Ctrl, Alt or Cmd.
 
-import { open } from "../admin/dialog.js";
-import { h } from "../admin/elements.js";
+import { open } from "../dialog.js";
+import { h } from "../elements.js";
 
 const TOLD = [
   ["Enter", "send the message"],

@@ -1,6 +1,6 @@
 // Answers as Markdown: the service renders them, and those that nobody looks at are not rendered.
 
-import { h } from "../admin/elements.js";
+import { h } from "../elements.js";
 import { json } from "./api.js";
 import { copyButton } from "./copy.js";
 

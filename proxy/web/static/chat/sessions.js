@@ -1,6 +1,6 @@
 // The list of conversations, and the search in it.
 
-import { h } from "../admin/elements.js";
+import { h } from "../elements.js";
 import { json } from "./api.js";
 import { moreSessions, search, sessions, sessionsSaid } from "./parts.js";
 import { running } from "./pending.js";

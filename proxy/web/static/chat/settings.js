@@ -1,6 +1,6 @@
 // What holds for one conversation: model, persona, instructions, and how words are chosen.
 
-import { form } from "../admin/dialog.js";
+import { form } from "../dialog.js";
 import { json } from "./api.js";
 
 const TEXTS = ["model", "persona", "system"];

@@ -1,6 +1,6 @@
 // Why there is no answer, in a person's terms: what to do, until when to wait, and where to ask.
 
-import { h } from "../admin/elements.js";
+import { h } from "../elements.js";
 import { chat } from "./parts.js";
 
 const LONGEST_WAIT_S = Number(chat.dataset.waitMax);
