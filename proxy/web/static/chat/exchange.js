@@ -2,7 +2,7 @@
 
 import { fill, h } from "../elements.js";
 import { copyButton } from "./copy.js";
-import { show } from "./rendered.js";
+import { grow, show } from "./rendered.js";
 
 const ENDS = {
   length: "Cut off: the answer reached its longest length.",
@@ -63,8 +63,7 @@ export class Exchange {
   begin() {
     this.reply = "";
     this.#growing = document.createTextNode("");
-    this.answer.classList.add("plain");
-    fill(this.answer, this.#growing);
+    grow(this.answer, this.#growing);
     fill(this.notes);
     this.answerActs.hidden = true;
     this.element.setAttribute("aria-busy", "true");

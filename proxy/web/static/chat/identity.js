@@ -3,6 +3,7 @@
 import { field, form } from "../dialog.js";
 import { h } from "../elements.js";
 import { chat, identity, signInOut, who } from "./parts.js";
+import { forgetAll } from "./pending.js";
 import { reach } from "./refusal.js";
 
 const KEPT = "chat-proxy browser token";
@@ -30,6 +31,7 @@ export function signIn() {
 }
 
 export function signOut() {
+  forgetAll();
   sessionStorage.removeItem(KEPT);
   location.assign("/");
 }

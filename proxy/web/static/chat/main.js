@@ -22,7 +22,7 @@ import * as settings from "./settings.js";
 const conversation = new Conversation(sessions.refresh);
 
 function go() {
-  const id = decodeURIComponent(location.hash.slice(1));
+  const id = location.hash.slice(1);
   closeSidebar();
   if (id && id !== conversation.id) conversation.open(id);
   if (!id) conversation.begin();

@@ -18,6 +18,9 @@ export function remember(sessionId, told) {
   sessionStorage.setItem(KEPT, JSON.stringify({ ...all(), [sessionId]: { ...told, at: Date.now() / 1000 } }));
 }
 
+/** Forget all of them: somebody else may sign in. */
+export const forgetAll = () => sessionStorage.removeItem(KEPT);
+
 export function forget(sessionId) {
   const { [sessionId]: _, ...others } = all();
   sessionStorage.setItem(KEPT, JSON.stringify(others));

@@ -11,13 +11,16 @@ export class Refusal extends Error {
   }
 }
 
+/** What becomes of a request that is given up here, in the service's own terms. */
+export const stopped = () => new Refusal(0, { message: "Stopped.", code: "turn_cancelled" });
+
 /** Ask the service; whatever is not 2xx, and no answer at all, is a Refusal. */
 export async function reach(path, options) {
   let answer;
   try {
     answer = await fetch(path, { cache: "no-store", ...options });
-  } catch (error) {
-    if (options.signal?.aborted) throw error;
+  } catch {
+    if (options.signal?.aborted) throw stopped();
     throw new Refusal(0, { message: "The service cannot be reached.", code: "unreachable" });
   }
   if (answer.ok) return answer;

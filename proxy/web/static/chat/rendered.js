@@ -31,12 +31,24 @@ export function show(element, text) {
   observer.observe(element);
 }
 
+/** Show what grows as it is; a text that was to be rendered in its place is not any more. */
+export function grow(element, node) {
+  texts.delete(element);
+  due = due.filter((other) => other !== element);
+  observer.unobserve(element);
+  element.classList.add("plain");
+  element.replaceChildren(node);
+}
+
 async function flush() {
   const elements = batch();
+  const asked = elements.map((element) => texts.get(element));
   if (!elements.length) return;
   try {
-    const { html } = await json("POST", "/markdown", { texts: elements.map((e) => texts.get(e)) });
-    elements.forEach((element, place) => fill(element, html[place]));
+    const { html } = await json("POST", "/markdown", { texts: asked });
+    elements.forEach((element, place) => {
+      if (texts.get(element) === asked[place]) fill(element, html[place]);
+    });
   } catch {
     // They stay as texts, which can be read too.
   }

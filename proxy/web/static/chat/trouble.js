@@ -40,7 +40,7 @@ export function explained(refusal, { again, queue }) {
     refusal.requestId && h("p", { class: "hint" }, "Request id ", h("code", {}, refusal.requestId)),
     h(
       "div",
-      { class: "actions" },
+      { class: "actions", "aria-live": "off" }, // else each second is read aloud
       canQueue &&
         h(
           "button",

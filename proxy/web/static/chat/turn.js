@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { events } from "./events.js";
-import { Refusal } from "./refusal.js";
+import { Refusal, stopped } from "./refusal.js";
 
 const MOST_BREAKS = 8;
 const GIVE_UP_MS = 4000;
@@ -30,6 +30,7 @@ export class Turn {
     for (let breaks = 0; ; breaks++) {
       const ended = await this.#listen(answer);
       if (ended) return ended;
+      if (this.left && !this.id) throw stopped();
       if (this.left) return null;
       if (breaks >= MOST_BREAKS || !this.id) throw unreachable();
       await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** Math.min(breaks, 4)));
