@@ -201,3 +201,13 @@ def test_the_colours_that_were_chosen_are_kept(service: Service, visit: Begin) -
     assert dark != light
     tab.open("/")
     assert page.evaluate(colour) == dark
+
+
+def test_a_long_message_is_seen_whole_while_it_is_written(page: Page) -> None:
+    height = "message => message.clientHeight"
+    line = page.locator("#message").evaluate(height)
+    page.locator("#message").fill("A paragraph without an end. " * 20)
+    assert page.locator("#message").evaluate(height) > 2 * line
+    page.locator("#message").fill("And more. " * 2_000)
+    page.get_by_role("button", name="Send").click(trial=True)
+    assert page.locator("#message").evaluate(height) <= 0.4 * 800
