@@ -2,6 +2,7 @@
 
 import { json } from "./api.js";
 import { Exchanges } from "./exchanges.js";
+import { isLeaving } from "./leaving.js";
 import { announce, earlier, message, send, stop, title, trouble, welcome } from "./parts.js";
 import { forget, NEW, pending, remember } from "./pending.js";
 import * as scroll from "./scroll.js";
@@ -185,7 +186,7 @@ export class Conversation {
       const done = await turn.follow();
       if (visit === this.#visit) this.#done(exchange, turn, done);
     } catch (error) {
-      if (visit === this.#visit) await this.#failed(exchange, turn, error, answered);
+      if (visit === this.#visit && !isLeaving()) await this.#failed(exchange, turn, error, answered);
     }
   }
 
@@ -196,6 +197,7 @@ export class Conversation {
     }
     if (kind === "start") {
       const fresh = !this.id;
+      if (fresh && isLeaving()) return;
       if (fresh) {
         forget(NEW);
         this.id = data.session_id;
