@@ -21,6 +21,7 @@ from proxy.operators.keys import Keys
 from proxy.operators.limits import Limits
 from proxy.operators.teams import Teams
 from proxy.relay import Relay
+from proxy.reservations import Reservations
 from proxy.store import inspection
 from proxy.store.connection import Store
 from proxy.store.keeper import Keeper
@@ -99,7 +100,7 @@ def create_app(settings: Settings) -> Flask:
     hooks.register(app, workload)
     cors.Cors(settings).register(app)
     reader = Reader(store, keeper, settings)
-    relay = Relay(store, keeper, upstream, planner, workload)
+    relay = Relay(Reservations(store, keeper, planner), keeper, upstream, planner, workload)
     chats = chat.ChatViews(settings, authenticator, limiter, turns, reader, store)
     app.register_blueprint(chats.blueprint())
     app.register_blueprint(turn_views.TurnViews(authenticator, store, keeper, reader).blueprint())

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -12,24 +11,20 @@ import orjson
 from proxy.cancellation import Cancellation
 from proxy.domain.conversation import Usage
 from proxy.domain.identifiers import new_turn_id
-from proxy.domain.plan import longest_answer
 from proxy.domain.tokens import estimate_value
-from proxy.errors import ApiError, StoreUnavailable, UpstreamBroken, UpstreamTimeout
-from proxy.store import idempotency, turn_log
+from proxy.errors import ApiError, UpstreamBroken, UpstreamTimeout
 from proxy.store.live import LiveTurn
 from proxy.telemetry import logs
 from proxy.upstream import completion
 from proxy.upstream.assembly import DONE
-from proxy.upstream.tally import choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from proxy.allowance import Allowance
-    from proxy.domain.catalog import Model
     from proxy.domain.plan import Planner
-    from proxy.domain.request import Caller, Claim, RelayRequest
-    from proxy.store.connection import Command, Store
+    from proxy.domain.request import Caller, RelayRequest
+    from proxy.reservations import Reservations, Running
     from proxy.store.keeper import Keeper
     from proxy.upstream.answer import Answer
     from proxy.upstream.client import Upstream
@@ -38,39 +33,18 @@ if TYPE_CHECKING:
     from proxy.workload import Workload
 
 
-@dataclass(slots=True)
-class _Running:
-    """A request that ChatGPT works on.
-
-    Attributes:
-        id: names its reservation, and its log if it has one.
-        prompt: its tokens, estimated.
-        spent: what to charge.
-        certain: whether ChatGPT surely worked on it.
-        whole: whether it was answered to the end.
-        answer: what came; gathered for the repeats of an idempotency key alone.
-    """
-
-    id: str
-    prompt: int
-    spent: Usage
-    certain: bool = False
-    whole: bool = False
-    answer: list[bytes] = field(default_factory=list)
-
-
 class Relay:
     """Passes requests on to ChatGPT within the limits."""
 
     def __init__(
         self,
-        store: Store,
+        reservations: Reservations,
         keeper: Keeper,
         upstream: Upstream,
         planner: Planner,
         workload: Workload,
     ) -> None:
-        self._store = store
+        self._reservations = reservations
         self._workload = workload
         self._keeper = keeper
         self._upstream = upstream
@@ -91,7 +65,7 @@ class Relay:
         """
         with (
             self._workload.turn(cancellation, streams=False),
-            self._reserved(caller, asked, allowance, cancellation) as running,
+            self._reservations.held(caller, asked, allowance, cancellation) as running,
         ):
             payload = self._payload(caller, asked, {})
             with cancellation.heard():
@@ -121,7 +95,9 @@ class Relay:
         """
         with ExitStack() as held:
             held.enter_context(self._workload.turn(cancellation, streams=True))
-            running = held.enter_context(self._reserved(caller, asked, allowance, cancellation))
+            running = held.enter_context(
+                self._reservations.held(caller, asked, allowance, cancellation)
+            )
             with cancellation.heard():
                 answer = self._open(held, caller, asked)
             return self._begun(asked, allowance, running, answer, tally, cancellation, held)
@@ -141,7 +117,7 @@ class Relay:
             with ExitStack() as held:
                 held.enter_context(self._workload.turn(cancellation, streams=True))
                 running = held.enter_context(
-                    self._reserved(caller, asked, allowance, cancellation, live)
+                    self._reservations.held(caller, asked, allowance, cancellation, live)
                 )
                 self._keeper.follow(live)
                 with cancellation.heard():
@@ -184,7 +160,7 @@ class Relay:
         self,
         asked: RelayRequest,
         allowance: Allowance,
-        running: _Running,
+        running: Running,
         answer: Answer,
         tally: Tally,
         cancellation: Cancellation,
@@ -207,69 +183,6 @@ class Relay:
             if not tally.whole:
                 raise UpstreamBroken("ChatGPT's answer broke off before its end.")
             running.whole = True
-
-    def _expected(self, model: Model, asked: RelayRequest, allowance: Allowance) -> Usage:
-        """Tokens of the prompt, and of as many answers as are asked for."""
-        prompt = estimate_value(asked.content)
-        if not asked.answers:
-            return Usage(prompt, allowance.answer_tokens(prompt, 0, 0))
-        many = choices(asked.body)
-        longest = longest_answer(asked.body)
-        most = None if longest is None else longest * many
-        expected = self._planner.expected_answer(model) * many
-        return Usage(prompt, allowance.answer_tokens(prompt, most, expected))
-
-    @contextmanager
-    def _reserved(
-        self,
-        caller: Caller,
-        asked: RelayRequest,
-        allowance: Allowance,
-        cancellation: Cancellation,
-        live: LiveTurn | None = None,
-    ) -> Iterator[_Running]:
-        """Take from the limits what the request may cost; afterwards charge what it did."""
-        model = self._planner.model(caller, asked.body["model"])
-        expected = self._expected(model, asked, allowance)
-        prompt = Usage(expected.prompt_tokens, estimated=True)
-        turn_id = live.turn_id if live else new_turn_id()
-        running = _Running(turn_id, prompt.prompt_tokens, prompt)
-        lease = self._keeper.lease_ms
-        beside: list[Command[None]] = []
-        renewals: list[Command[None]] = [allowance.renewal(running.id)]
-        if asked.claim:
-            beside.append(idempotency.claim(asked.claim, running.id, lease))
-            renewals.append(idempotency.renew(asked.claim, running.id, lease))
-        if live:
-            beside.append(turn_log.begin(running.id, caller.owner, "", lease))
-        failure: ApiError | None = None
-        try:
-            with self._keeper.held(running.id, *renewals):
-                if not allowance.reserve(running.id, model, expected, *beside, wait_s=asked.wait_s):
-                    with cancellation.heard():
-                        allowance.wait()
-                yield running
-        except ApiError as error:
-            failure = error
-            raise
-        finally:
-            allowance.failure = failure
-            worked = running.certain
-            back = allowance.settle(running.spent) if worked else allowance.after(failure, prompt)
-            self._settle(running, asked.claim, back)
-
-    def _settle(self, running: _Running, claim: Claim | None, commands: list[Command[Any]]) -> None:
-        ended: list[Command[None]] = []
-        if claim and running.whole:
-            ended.append(idempotency.finish(claim, running.id, b"\n".join(running.answer)))
-        elif claim:
-            ended.append(idempotency.drop(claim, running.id))
-        if not commands and not ended:
-            return
-        try:
-            self._store.run_all(*commands, *ended)
-        except StoreUnavailable:
-            self._keeper.owed.add([*commands, *ended])
 
 
 def _passed(answer: Answer, tally: Tally, cancellation: Cancellation) -> Iterator[list[Event]]:
