@@ -13,23 +13,18 @@ from proxy.domain.limits import Balance, Room
 from proxy.errors import ApiError, InsufficientQuota
 from proxy.refusals import refusal_of
 from proxy.store import buckets as store_buckets
-from proxy.store import usage as store_usage
 from proxy.waiting import LEASE_MS, Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.domain.catalog import Model
+    from proxy.domain.local_limits import Held
     from proxy.domain.request import Caller
-    from proxy.domain.usage_report import Kind
     from proxy.limiter import Limiter
     from proxy.store.buckets import Reserved
     from proxy.store.connection import Command
     from proxy.store.usage import Count
-
-OTHER_MODELS = "other"
-"""What is counted together: models that nothing is known of and that have not answered. Their names
-are the callers' inventions, and each would take its place in Redis for as long as usage is kept."""
 
 
 class Allowance:
@@ -38,11 +33,13 @@ class Allowance:
     Attributes:
         balances: what the limits answered last; empty before they were asked.
         failure: why the request failed, if it did; it is counted with its usage.
+        degraded: whether Redis was gone, and this worker enforced its share of the limits itself.
     """
 
     def __init__(self, limiter: Limiter, caller: Caller) -> None:
         self.balances: list[Balance] = []
         self.failure: ApiError | None = None
+        self.degraded = False
         self._limiter = limiter
         self._caller = caller
         self._buckets = (*caller.buckets, *limiter.shared)
@@ -50,6 +47,7 @@ class Allowance:
         self._costs: dict[str, int] = {}
         self._wait_s = 0.0
         self._id: str | None = None
+        self._held: Held | None = None
         self._admitted = False
         self._shadowed = False
         self._begun = time.monotonic()
@@ -71,6 +69,7 @@ class Allowance:
         expected: Usage,
         *beside: Command[None],
         wait_s: float = 0.0,
+        stateless: bool = False,
     ) -> bool:
         """Take one request and what it is expected to use from every limit, or nothing.
 
@@ -80,6 +79,7 @@ class Allowance:
             expected: tokens of the prompt and the answer.
             beside: commands that go in the same round trip.
             wait_s: how long the request would rather wait than be refused.
+            stateless: whether this worker may enforce its share while Redis is gone.
 
         Answers whether it was taken; if not, `wait` for it.
 
@@ -93,6 +93,8 @@ class Allowance:
         learned = self._limiter.learned(model.name)
         self._buckets = (*self._caller.buckets, *learned, *self._limiter.shared)
         self._costs = costs.costs(self._buckets, model, expected)
+        if stateless and self._limiter.degradation.lasts:
+            return self._share()
         self._id = reservation_id  # from here on it may be taken, even if the answer is lost
         may_wait = wait_s > 0 and self._limiter.room.has_place(self._line)
         if may_wait and self._limiter.room.stands(self._line):
@@ -167,6 +169,16 @@ class Allowance:
             self.balances = self._limiter.store.run(peek).balances
         return self.balances
 
+    def _share(self) -> bool:
+        """Take from this worker's shares of the limits; nobody waits for them."""
+        self.degraded = True
+        answer = self._limiter.degradation.reserve(self._buckets, self._costs)
+        self.balances, self._held = answer.balances, answer.held
+        if self._held is None:
+            raise refusal_of(store_buckets.Reserved(granted=False, balances=answer.balances))
+        self._admitted = True
+        return True
+
     def _attempt(self, *beside: Command[None], waits: bool, more: bool = False) -> Reserved:
         """Ask Redis once; a refusal is raised unless the request waits."""
         limiter = self._limiter
@@ -211,19 +223,13 @@ class Allowance:
 
     def _count(self, counted: dict[str, int]) -> Count:
         """What counts this request for its key, team, user and model."""
-        caller, model = self._caller, self._model
-        real = model and (model.known or model.price or "prompt_tokens" in counted)
-        things: tuple[tuple[Kind, str], ...] = (
-            ("key", caller.key_id),
-            ("team", caller.team),
-            ("user", caller.user),
-            ("model", model.name if model and real else OTHER_MODELS),
-        )
-        named = [(kind, name) for kind, name in things if name]
-        return store_usage.count(named, counted, time.time(), self._limiter.retention_s)
+        return self._limiter.count(self._caller, self._model, counted)
 
     def _settlement(self, costs: dict[str, int], used: Usage) -> list[Command[Any]]:
         """Settle; then tell what is new of ChatGPT's limits, which holds for what came back too."""
+        if self._held is not None:
+            self.balances = self._limiter.degradation.settle(self._held, costs)
+            self._held = None
         if self._id is None:
             return []
         cost = self._model.cost(used) if self._model else None

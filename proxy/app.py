@@ -110,7 +110,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(views.blueprint())
     app.register_blueprint(token_views.TokenViews(settings, authenticator, signer).blueprint())
     app.register_blueprint(health.blueprint(store, workload))
-    app.register_blueprint(metrics.blueprint(store, upstream))
+    app.register_blueprint(metrics.blueprint(store, upstream, limiter.degradation))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(browser_pages.blueprint())
     app.register_blueprint(docs.blueprint())

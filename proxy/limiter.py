@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from proxy.degradation import Degradation
 from proxy.domain.limits import Limits
 from proxy.domain.upstream_limits import learnable
 from proxy.store import keyspace
 from proxy.store import learned as store_learned
+from proxy.store import usage as store_usage
 from proxy.waiting import WaitingRoom
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proxy.domain.catalog import Model
     from proxy.domain.limits import Bucket
+    from proxy.domain.request import Caller
+    from proxy.domain.usage_report import Kind
     from proxy.learning import Learning
     from proxy.settings import Settings
     from proxy.store.connection import Store
+    from proxy.store.usage import Count
 
 RESERVATION_LEASES = 3
 """A reservation is forgotten so many leases after its worker died; what it took refills."""
+
+
+OTHER_MODELS = "other"
+"""What is counted together: models that nothing is known of and that have not answered. Their names
+are the callers' inventions, and each would take its place in Redis for as long as usage is kept."""
 
 
 class Limiter:
@@ -28,15 +42,28 @@ class Limiter:
         self.store = store
         self.learning = learning
         self.room = WaitingRoom(settings)
+        self.degradation = Degradation(settings, store.outage)
         self.lease_ms = int(settings.turn_lease * 1000)
         self.keep_ms = self.lease_ms * RESERVATION_LEASES
-        self.retention_s = settings.usage_retention
+        self._retention_s = settings.usage_retention
         shared = Limits(rpm=settings.upstream_rpm, tpm=settings.upstream_tpm)
         self.shared = shared.buckets("upstream", keyspace.UPSTREAM)
 
     def learned(self, model: str) -> tuple[Bucket, ...]:
         """ChatGPT's own limits of a model, as far as it told them."""
         return store_learned.buckets(model) if learnable(model) else ()
+
+    def count(self, caller: Caller, model: Model | None, counted: Mapping[str, int]) -> Count:
+        """What counts a request for its key, team, user and model."""
+        real = model and (model.known or model.price or "prompt_tokens" in counted)
+        things: tuple[tuple[Kind, str], ...] = (
+            ("key", caller.key_id),
+            ("team", caller.team),
+            ("user", caller.user),
+            ("model", model.name if model and real else OTHER_MODELS),
+        )
+        named = [(kind, name) for kind, name in things if name]
+        return store_usage.count(named, counted, time.time(), self._retention_s)
 
 
 def key_limits(own: Limits, settings: Settings) -> Limits:

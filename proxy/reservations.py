@@ -94,7 +94,14 @@ class Reservations:
         failure: ApiError | None = None
         try:
             with self._keeper.held(running.id, *renewals):
-                if not allowance.reserve(running.id, model, expected, *beside, wait_s=asked.wait_s):
+                if not allowance.reserve(
+                    running.id,
+                    model,
+                    expected,
+                    *beside,
+                    wait_s=asked.wait_s,
+                    stateless=asked.claim is None,
+                ):
                     with cancellation.heard():
                         allowance.wait()
                 yield running

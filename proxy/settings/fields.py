@@ -94,6 +94,7 @@ class Settings(BaseModel):
     redis_max_connections: int = Field(64, ge=1, alias="PROXY_REDIS_MAX_CONNECTIONS")
     redis_breaker_failures: int = Field(5, ge=1, alias="PROXY_REDIS_BREAKER_FAILURES")
     redis_breaker_pause: Seconds = Field(1, alias="PROXY_REDIS_BREAKER_PAUSE")
+    on_store_failure: Literal["closed", "local"] = Field("closed", alias="PROXY_ON_STORE_FAILURE")
     graceful_timeout: int = Field(30, ge=0, le=3600, alias="PROXY_GRACEFUL_TIMEOUT")
 
     # What a worker takes upon itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proxy.domain import browser_tokens
@@ -26,8 +26,21 @@ if TYPE_CHECKING:
     from proxy.store.connection import Store
     from proxy.store.teams import Team
 
+    IsGood = Callable[[ClientKey, float], bool]
+
 CACHE_S = 3.0
+TRUSTED_S = 600.0
+"""How long a key that was looked up is believed while Redis is gone, if the settings allow it."""
 _MOST_CACHED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A key as it was looked up, when, and who has it if it was good."""
+
+    at: float
+    key: ClientKey | None
+    caller: Caller | None
 
 
 class Authenticator:
@@ -37,12 +50,16 @@ class Authenticator:
         self._store = store
         self._settings = settings
         self._signer = signer
-        self._cache: dict[Hashable, tuple[float, Caller | None]] = {}
+        self._cache: dict[Hashable, _Seen] = {}
         self._pages = OwnPages(settings)
         self._anybody = _holder_of("open", "open", key_limits(Limits(), settings))
 
-    def caller(self, headers: Headers) -> Caller:
+    def caller(self, headers: Headers, *, stateless: bool = False) -> Caller:
         """Who sent these headers: who has a client key, or a user that one vouches for.
+
+        Args:
+            headers: the request's.
+            stateless: whether a key that was good lately may do while Redis is gone.
 
         Raises:
             InvalidApiKey: a key is needed and this is none, or none that is good now.
@@ -52,11 +69,11 @@ class Authenticator:
         """
         bearer = _bearer(headers)
         if not bearer.startswith(browser_tokens.PREFIX):
-            return self._holder(bearer, headers)
+            return self._holder(bearer, headers, stateless=stateless)
         token = self._signer.read(bearer, time.time()) if self._signer else None
         if token is None:
             raise InvalidApiKey
-        voucher = self._voucher(token)
+        voucher = self._voucher(token, stateless=stateless)
         if token.origin and token.origin != headers.get("Origin"):
             raise OriginNotAllowed(token.origin)
         return _user_of(voucher, token)
@@ -70,13 +87,13 @@ class Authenticator:
         bearer = _bearer(headers)
         if bearer.startswith(browser_tokens.PREFIX):
             raise InvalidApiKey
-        holder = self._holder(bearer, headers)
+        holder = self._holder(bearer, headers, stateless=False)
         if holder is self._anybody:
             return holder, ""
         _, secret = client_keys.split(bearer) or ("", "")
         return holder, browser_tokens.seal(client_keys.hashed(secret))
 
-    def _holder(self, bearer: str, headers: Headers) -> Caller:
+    def _holder(self, bearer: str, headers: Headers, *, stateless: bool) -> Caller:
         """Who has this client key, or anybody where none is asked for."""
         if self._settings.auth == "open" and not bearer.startswith(client_keys.PREFIX):
             self._pages.check(headers)
@@ -86,29 +103,48 @@ class Authenticator:
             raise InvalidApiKey
         key_id, secret = parts
         digest = hashlib.sha256(bearer.encode()).digest()
-        return self._known(digest, key_id, lambda key, now: key.opens_with(secret, now))
 
-    def _voucher(self, token: BrowserToken) -> Caller:
+        def opens(key: ClientKey, now: float) -> bool:
+            return key.opens_with(secret, now)
+
+        return self._known(digest, key_id, opens, stateless=stateless)
+
+    def _voucher(self, token: BrowserToken, *, stateless: bool) -> Caller:
         """The client key that vouches for a user, if the secret it had then is good now."""
         if token.key_id == self._anybody.key_id and self._settings.auth == "open":
             return self._anybody
         named = (token.key_id, token.seal)
-        return self._known(named, token.key_id, lambda key, now: key.has_seal(token.seal, now))
 
-    def _known(
-        self, name: Hashable, key_id: str, is_good: Callable[[ClientKey, float], bool]
-    ) -> Caller:
-        cached = self._cache.get(name)
-        if cached is None or time.monotonic() >= cached[0]:
-            key = self._store.run(client_keys.find(key_id))
-            good = key is not None and is_good(key, time.time())
-            cached = time.monotonic() + CACHE_S, self._caller(key) if key and good else None
-            if len(self._cache) >= _MOST_CACHED:
-                self._cache.clear()
-            self._cache[name] = cached
-        if cached[1] is None:
+        def sealed(key: ClientKey, now: float) -> bool:
+            return key.has_seal(token.seal, now)
+
+        return self._known(named, token.key_id, sealed, stateless=stateless)
+
+    def _known(self, name: Hashable, key_id: str, is_good: IsGood, *, stateless: bool) -> Caller:
+        seen, now = self._cache.get(name), time.monotonic()
+        if seen is None or now >= seen.at + CACHE_S:
+            if seen and stateless and self._trusts(seen, now):
+                good = seen.key is not None and is_good(seen.key, time.time())
+                seen = replace(seen, caller=seen.caller if good else None)
+            else:
+                seen = self._looked_up(name, key_id, is_good)
+        if seen.caller is None:
             raise InvalidApiKey
-        return cached[1]
+        return seen.caller
+
+    def _trusts(self, seen: _Seen, now: float) -> bool:
+        """Whether a key is believed without a look: Redis is gone, and it was good lately."""
+        local = self._settings.on_store_failure == "local" and self._store.outage.lasts
+        return local and now < seen.at + TRUSTED_S
+
+    def _looked_up(self, name: Hashable, key_id: str, is_good: IsGood) -> _Seen:
+        key = self._store.run(client_keys.find(key_id))
+        good = key is not None and is_good(key, time.time())
+        seen = _Seen(time.monotonic(), key, self._caller(key) if key and good else None)
+        if len(self._cache) >= _MOST_CACHED:
+            self._cache.clear()
+        self._cache[name] = seen
+        return seen
 
     def _caller(self, key: ClientKey) -> Caller:
         team = self._store.run(teams.find(key.team)) if key.team else None

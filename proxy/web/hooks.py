@@ -22,6 +22,8 @@ _PROBES = {"/livez", "/metrics", "/readyz"}
 """Asked every few seconds by machines; not worth a line each."""
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 """What is no page of ours, and so has no policy of its own, is none for a browser either."""
+DEGRADED = {"X-Degraded": "limits"}
+"""What an answer says of itself where a worker enforced its share of the limits."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
@@ -68,6 +70,8 @@ def _end(response: Response) -> Response:
 
 def _limits(allowance: Allowance, response: Response) -> dict[str, str]:
     """As last answered, or as they are now; a 503 is not held up by another question."""
+    if allowance.degraded:
+        return ratelimit.headers(allowance.balances) | DEGRADED
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         return ratelimit.headers(allowance.balances)
     try:

@@ -23,6 +23,7 @@ from proxy.store.connection import time_us
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from proxy.degradation import Degradation
     from proxy.domain.breaker import State
     from proxy.store.connection import Store
     from proxy.upstream.client import Upstream
@@ -51,10 +52,11 @@ class OwnFigures:
 
 
 class OutageFigures:
-    """How Redis is to the worker that is asked."""
+    """How Redis is to the worker that is asked, and what it does meanwhile."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, degradation: Degradation) -> None:
         self._outage = store.outage
+        self._degradation = degradation
 
     def collect(self) -> Iterator[Family]:
         """All figures, as prometheus_client wants them."""
@@ -74,7 +76,24 @@ class OutageFigures:
         lasts.add_metric(worker, int(self._outage.lasts))
         times.add_metric(worker, self._outage.times)
         seconds.add_metric(worker, self._outage.seconds)
-        yield from (lasts, times, seconds)
+        yield from (lasts, times, seconds, *self._degraded(worker))
+
+    def _degraded(self, worker: list[str]) -> Iterator[Family]:
+        """Of PROXY_ON_STORE_FAILURE=local."""
+        seconds = CounterMetricFamily(
+            "chat_proxy_degraded_seconds",
+            "How long a worker enforced its share of the limits by itself, in all.",
+            labels=["worker"],
+        )
+        requests = CounterMetricFamily(
+            "chat_proxy_degraded_requests",
+            "Requests that were held against that share alone.",
+            labels=["worker", "outcome"],
+        )
+        seconds.add_metric(worker, self._degradation.seconds)
+        requests.add_metric([*worker, "admitted"], self._degradation.admitted)
+        requests.add_metric([*worker, "refused"], self._degradation.refused)
+        yield from (seconds, requests)
 
 
 class SharedFigures:
@@ -150,13 +169,13 @@ class SharedFigures:
         yield waiting
 
 
-def blueprint(store: Store, upstream: Upstream) -> Blueprint:
+def blueprint(store: Store, upstream: Upstream, degradation: Degradation) -> Blueprint:
     """The routes of this module."""
     routes = Blueprint("metrics", __name__)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(SharedFigures(store))
     registry.register(OwnFigures(upstream))
-    registry.register(OutageFigures(store))
+    registry.register(OutageFigures(store, degradation))
 
     @routes.get("/metrics")
     def metrics() -> Response:

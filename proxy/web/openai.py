@@ -120,7 +120,7 @@ class OpenAIViews:
             raise UpstreamBroken("ChatGPT's list of models cannot be understood.") from None
 
     def _caller(self) -> Caller:
-        caller = self._authenticator.caller(request.headers)
+        caller = self._authenticator.caller(request.headers, stateless=True)
         g.key_id = caller.key_id
         return caller
 

@@ -20,6 +20,8 @@ EVERY_FIGURE = {
     "chat_proxy_redis_outage",
     "chat_proxy_redis_outages",
     "chat_proxy_redis_outage_seconds",
+    "chat_proxy_degraded_seconds",
+    "chat_proxy_degraded_requests",
     "chat_proxy_upstream_limit",
     "chat_proxy_upstream_remaining",
     "chat_proxy_upstream_paused_seconds",
