@@ -33,7 +33,7 @@ class Allowance:
     Attributes:
         balances: what the limits answered last; empty before they were asked.
         failure: why the request failed, if it did; it is counted with its usage.
-        degraded: whether Redis was gone, and this worker enforced its share of the limits itself.
+        degraded: whether this worker's share of the limits answered, for Redis was gone.
     """
 
     def __init__(self, limiter: Limiter, caller: Caller) -> None:
@@ -171,8 +171,8 @@ class Allowance:
 
     def _share(self) -> bool:
         """Take from this worker's shares of the limits; nobody waits for them."""
-        self.degraded = True
         answer = self._limiter.degradation.reserve(self._buckets, self._costs)
+        self.degraded = True
         self.balances, self._held = answer.balances, answer.held
         if self._held is None:
             raise refusal_of(store_buckets.Reserved(granted=False, balances=answer.balances))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MICRO = 1_000_000
 PLACE_WAIT_S = 1.0
 """When a place in flight comes free is not known: what a request is told to wait."""
+SWEEP_US = MICRO
+"""How often at most it is looked for buckets that are full again: there may be many."""
 _Name = tuple[str, str, str]
 
 
@@ -77,6 +79,11 @@ class _Tank:
         elif self.balance < -burst and not self.share.enforced:
             self.balance, self.rest = -burst, 0
 
+    def full_at(self, now_us: int) -> bool:
+        """Whether it is as if nothing had ever been taken."""
+        gained = (now_us - self.time_us) * self.share.rate + self.rest
+        return self.balance + gained // PERIOD_S >= self.share.burst * MICRO
+
     def until_s(self, units: int) -> float:
         """Seconds until it holds so much."""
         missing = units * MICRO - self.balance
@@ -98,6 +105,7 @@ class LocalLimits:
         self._most = most
         self._tanks: dict[_Name, _Tank] = {}
         self._places: dict[_Name, int] = {}
+        self._swept_us = -SWEEP_US
 
     def __len__(self) -> int:
         """How many limits are kept in memory."""
@@ -148,9 +156,10 @@ class LocalLimits:
         """Whether these can be kept too, after the full ones were forgotten if need be."""
         if len(self._tanks) + len(shares) <= self._most:
             return True
-        for name, tank in list(self._tanks.items()):
-            if not tank.at(now_us).until_s(tank.share.burst):
-                del self._tanks[name]
+        if now_us >= self._swept_us + SWEEP_US:
+            self._swept_us = now_us
+            kept = self._tanks.items()
+            self._tanks = {name: tank for name, tank in kept if not tank.full_at(now_us)}
         return len(self._tanks) + len(shares) <= self._most
 
     def _change(self, shares: Sequence[Bucket], by: Mapping[str, int], now_us: int) -> None:

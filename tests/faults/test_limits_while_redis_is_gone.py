@@ -11,7 +11,17 @@ import pytest
 
 from proxy.web.auth import CACHE_S
 from tests.faults.fragile import Fragile, begun, refused
-from tests.openai.relaying import ASKS, CHAT, EMBEDDINGS, RESPONSES, ask, data, failed, words
+from tests.openai.relaying import (
+    ASKS,
+    CHAT,
+    EMBEDDINGS,
+    RESPONSES,
+    ask,
+    data,
+    failed,
+    listen,
+    words,
+)
 from tests.support.keys import form_team
 from tests.support.service import Service
 from tests.support.usage import spent
@@ -149,8 +159,9 @@ def test_a_caller_with_a_budget_is_refused(local: Fragile, chatgpt: Control, of:
     caller = local.caller(**budget)
     with gone(local, caller):
         before = chatgpt.stats()["requests"]
-        assert refused(ask(caller))
-        assert refused(ask(caller, stream=True))
+        answers = [ask(caller), ask(caller, stream=True), ask(caller, EMBEDDINGS)]
+        assert all(map(refused, answers))
+        assert not any(map(degraded, answers))
         assert chatgpt.stats()["requests"] == before
 
 
@@ -175,6 +186,29 @@ def test_a_key_is_believed_for_longer_than_it_is_cached_but_not_once_it_expires(
         wait_until(lambda: time.monotonic() - seen > CACHE_S, "the cache to be old")
         assert ask(other).ok
         assert refused(other.post("/tokens", json={"user": "ada"}))
+
+
+def test_a_browser_user_is_held_to_limits_of_its_own(local: Fragile, chatgpt: Control) -> None:
+    caller = local.caller()
+    minted = caller.post("/tokens", json={"user": "ada", "limits": {"rpm": 1}}).json()
+    user = local.service.client(minted["token"])
+    with gone(local, caller, user):
+        assert [ask(user).status_code for _ in range(2)] == [200, 429]
+        assert ask(caller).ok
+
+
+def test_a_stream_that_redis_s_return_finds_under_way_goes_on_to_its_end(
+    local: Fragile, chatgpt: Control
+) -> None:
+    caller = local.caller(max_parallel=1)
+    chatgpt.queue(text="word " * 20, chunk_size=5, first_token_delay_s=3)
+    with gone(local, caller):
+        listening = listen(caller)
+    with listening as answer:
+        assert answer.content.endswith(b"data: [DONE]\n\n")
+    assert degraded(answer)
+    assert spent(local.store, caller) == (0, 0)
+    assert ask(caller).ok
 
 
 def test_what_is_stateful_is_refused(local: Fragile, chatgpt: Control) -> None:
