@@ -164,7 +164,7 @@ class Allowance:
         Raises:
             StoreUnavailable: Redis cannot be asked.
         """
-        if not self.balances and self._buckets:
+        if not self.balances and self._buckets and not self._admitted:
             peek = store_buckets.peek(self._buckets, {})
             self.balances = self._limiter.store.run(peek).balances
         return self.balances

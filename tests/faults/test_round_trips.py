@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.settings import LARGEST_LIMIT
 from tests.support.fault_proxy import FaultProxy
 from tests.support.service import Client, Service
 
@@ -30,7 +31,8 @@ def way(redis_server: EmbeddedRedis) -> Iterator[FaultProxy]:
 @pytest.fixture(scope="module")
 def counted(way: FaultProxy, simulator: SimulatedChatGPT) -> Iterator[Service]:
     """A service that is connected to Redis and has its scripts there."""
-    settings = {"PROXY_AUTH": "open", "PROXY_KEY_RPM": "0", "PROXY_KEY_TPM": "0"}
+    much = str(LARGEST_LIMIT)
+    settings = {"PROXY_AUTH": "open", "PROXY_KEY_RPM": much, "PROXY_KEY_TPM": much}
     with Service(way.url, simulator.url, **settings) as running:
         assert running.client().chat().ok
         yield running
@@ -83,6 +85,14 @@ def test_a_turn_that_is_refused_by_a_limit_costs_three(
 
 def test_a_turn_that_a_model_refuses_costs_three(way: FaultProxy, anybody: Client) -> None:
     assert trips(way, lambda: anybody.chat(top_k=5), 400) == 3
+
+
+def test_a_turn_that_nothing_limits_costs_three(
+    way: FaultProxy, counted: Service, chatgpt: Control, new_key: NewKey
+) -> None:
+    caller = counted.client(new_key(rpm=0, tpm=0))
+    assert caller.get("/v1/models").ok
+    assert trips(way, caller.chat) == 3
 
 
 def test_a_turn_in_a_session_that_is_not_there_costs_two(way: FaultProxy, anybody: Client) -> None:
