@@ -143,7 +143,7 @@ def test_places_in_flight_are_limited_and_come_back(
 ) -> None:
     caller = local.caller(max_parallel=1)
     with gone(local, caller):
-        chatgpt.queue(delay_s=1.5)
+        chatgpt.queue(delay_s=3)
         running = begun(threads, chatgpt, caller, path=CHAT, json=ASKS[CHAT])
         over = ask(caller)
         assert running.result().ok
