@@ -59,15 +59,19 @@ class EmbeddedRedis:
     is removed at the end. Without a port only its owner's user can reach it.
     """
 
-    def __init__(self, *, port: int | None = None, appendonly: bool = False) -> None:
+    def __init__(
+        self, *, port: int | None = None, appendonly: bool = False, users: Path | None = None
+    ) -> None:
         """Nothing is started yet.
 
         Args:
             port: listen on this TCP port of 127.0.0.1 too.
             appendonly: keep an append-only file, so that `kill` and then `start` lose nothing.
+            users: a file of Redis's ACL, for who may do what; without it everybody may all.
         """
         self._port = port or 0
         self._appendonly = "yes" if appendonly else "no"
+        self._users = ("--aclfile", str(users)) if users else ()
         self._directory: Path
         self._child: Child
 
@@ -86,6 +90,7 @@ class EmbeddedRedis:
             *("--dir", str(self._directory), "--daemonize", "no"),
             *("--save", "", "--appendonly", self._appendonly),
             *("--maxmemory-policy", "noeviction"),
+            *self._users,
         ]
         try:
             self.start()
@@ -148,13 +153,13 @@ class EmbeddedRedis:
             time.sleep(_POLL_S)
 
     def _answers(self) -> bool:
-        """Whether it says PONG; while it loads its file it says something else."""
+        """Whether it says PONG, or wants a password first; while it loads it says neither."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(1)
             try:
                 connection.connect(str(self._socket))
                 connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")
+                return connection.recv(64).startswith((b"+PONG", b"-NOAUTH"))
             except OSError:
                 return False
 

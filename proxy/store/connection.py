@@ -83,6 +83,7 @@ class Store:
             socket_timeout=settings.redis_timeout,
             retry=Retry(NoBackoff(), 0),
             client_name="chat-proxy",
+            driver_info=None,  # sends CLIENT SETINFO, which Redis before 7.2 does not know
         )
 
     def run(self, command: Command[T]) -> T:
