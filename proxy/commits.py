@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from proxy.domain.conversation import text_of, title_from
-from proxy.errors import ApiError, SessionBusy, SessionNotFound, StoreUnavailable
+from proxy.errors import (
+    ApiError,
+    RecordDamaged,
+    SessionBusy,
+    SessionNotFound,
+    StoreUnavailable,
+    TurnsMissing,
+)
 from proxy.store import idempotency, session_list, sessions
 from proxy.turns import instructions
 
@@ -167,6 +174,10 @@ def _kept(turn: Running, answered: Answered) -> list[Command[Any]]:
 def _unstored(turn: Running, outcome: str) -> ApiError:
     if outcome == "missing":
         return SessionNotFound(turn.opened.session.id)
+    if outcome == "turns_missing":
+        return TurnsMissing()
+    if outcome == "damaged":
+        return RecordDamaged("session")
     return SessionBusy(
         "The session was taken by another turn before this one was answered.",
         param="session_id",

@@ -25,6 +25,8 @@ ProxyError
     ├── UpstreamRateLimited   429  ChatGPT's
     ├── TurnCancelled         499  in a stream or a replay
     ├── UpstreamRefused       400, 404  ChatGPT's own refusal of the request, in its words
+    ├── RecordDamaged         500  what is stored cannot be read
+    │   └── TurnsMissing
     ├── UpstreamError         502
     │   ├── UpstreamAuthFailed
     │   ├── UpstreamUnreachable
@@ -69,9 +71,11 @@ from proxy.errors.service import (
     InsufficientQuota,
     Overloaded,
     RateLimitExceeded,
+    RecordDamaged,
     StoreUnavailable,
     TurnCancelled,
     TurnInterrupted,
+    TurnsMissing,
 )
 from proxy.errors.upstream import (
     UpstreamAuthFailed,
@@ -105,6 +109,7 @@ __all__ = [
     "Overloaded",
     "ProxyError",
     "RateLimitExceeded",
+    "RecordDamaged",
     "RequestTimeout",
     "RequestTooLarge",
     "SessionBusy",
@@ -114,6 +119,7 @@ __all__ = [
     "TurnCancelled",
     "TurnInterrupted",
     "TurnNotFound",
+    "TurnsMissing",
     "UnsupportedMediaType",
     "UpstreamAuthFailed",
     "UpstreamBroken",

@@ -71,6 +71,33 @@ class Draining(ApiError):
         super().__init__("The service is being restarted: try again shortly.", retry_after=1)
 
 
+class RecordDamaged(ApiError):
+    """What is stored cannot be read, and is not handed out; the log names the record."""
+
+    code = "record_damaged"
+    should_retry = False
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(
+            f"What is stored of this {kind} is damaged, or a newer version of the service wrote "
+            "it: an operator has to look at it; the log names it."
+        )
+
+
+class TurnsMissing(RecordDamaged):
+    """Turns of the session are gone from Redis, which must not drop keys by itself."""
+
+    code = "turns_missing"
+
+    def __init__(self) -> None:
+        ApiError.__init__(
+            self,
+            "Turns of this session are gone from Redis, so it cannot go on as if nothing had been "
+            "said: begin a new session.",
+            param="session_id",
+        )
+
+
 class StoreUnavailable(ApiError):
     """Redis cannot be asked."""
 

@@ -29,10 +29,10 @@ _LIMITS = frozenset(field.name for field in fields(Limits))
 def read_all(
     store: Store, ids: list[str], find: Callable[[str], Command[Record | None]]
 ) -> list[Record]:
-    """The records of these ids that are there, some hundred in a round trip."""
+    """The records of these ids that are there and whole, some hundred in a round trip."""
     found: list[Record | None] = []
     for first in range(0, len(ids), AT_ONCE):
-        found += store.run_all(*map(find, ids[first : first + AT_ONCE]))
+        found += store.run_all(*(find(each).in_list() for each in ids[first : first + AT_ONCE]))
     return [record for record in found if record is not None]
 
 

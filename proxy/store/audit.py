@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
-from proxy.store import keyspace
+from proxy.store import keyspace, record
 from proxy.store.connection import Command, decoded
 
 if TYPE_CHECKING:
@@ -82,18 +82,23 @@ def page(limit: int, cursor: str | None = None) -> Command[Page]:
     command = ("XREVRANGE", keyspace.audit(), newest, "-", "COUNT", limit + 1)
 
     def parse(reply: list[Any]) -> Page:
-        events = [_event(*entry) for entry in reply[:limit]]
-        return Page(events, events[-1].id if len(reply) > limit else None)
+        events = list(filter(None, map(_listed, reply[:limit])))
+        return Page(events, reply[limit - 1][0].decode() if len(reply) > limit else None)
 
     return Command(command, parse)
 
 
+def _listed(entry: list[Any]) -> Event | None:
+    named = record.Name("audit entry", entry[0].decode(), in_list=True)
+    return record.understood(named, lambda reply: _event(*reply), entry)
+
+
 def _event(raw: bytes, fields: list[bytes]) -> Event:
-    event_id, record = raw.decode(), decoded(fields)
-    changes = orjson.loads(record["changes"])
+    event_id, kept = raw.decode(), decoded(fields)
+    changes = orjson.loads(kept["changes"])
     told = {name: (before, after) for name, (before, after) in changes.items()}
     at = int(event_id.partition("-")[0])
-    return Event(event_id, at, record["actor"], record["action"], record["target"], told)
+    return Event(event_id, at, kept["actor"], kept["action"], kept["target"], told)
 
 
 def _nothing(_: Any) -> None:

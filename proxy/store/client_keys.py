@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy.domain.limits import Limits
-from proxy.store import keyspace, limit_fields
+from proxy.store import keyspace, limit_fields, record
 from proxy.store.connection import Command, decoded
 
 if TYPE_CHECKING:
@@ -101,14 +101,18 @@ def hashed(secret: str) -> str:
 
 def find(key_id: str) -> Command[ClientKey | None]:
     """A key's record, None where there is none."""
-    return Command(("HGETALL", keyspace.client_key(key_id)), lambda reply: _key(key_id, reply))
+    return Command(
+        ("HGETALL", keyspace.client_key(key_id)),
+        lambda reply: _key(key_id, reply),
+        record.Name("client key", key_id),
+    )
 
 
 def create(key: ClientKey) -> list[Command[None]]:
     """Write a new key's record and enter it into the list of keys."""
-    record = _set(key.id, **_record(key))
+    made = _set(key.id, **_record(key), **record.marks(key.id))
     enter = Command(("ZADD", keyspace.client_keys(), "NX", key.created_at, key.id), lambda _: None)
-    return [record, enter]
+    return [made, enter]
 
 
 def change(key: ClientKey, fields: Iterable[str]) -> Command[None]:
@@ -116,8 +120,8 @@ def change(key: ClientKey, fields: Iterable[str]) -> Command[None]:
 
     So a change never undoes what happened to the key since it was read, such as a revocation.
     """
-    record = _record(key)
-    return _set(key.id, **{name: record[name] for name in fields})
+    written = _record(key)
+    return _set(key.id, **{name: written[name] for name in fields})
 
 
 def rotate(key: ClientKey, secret: str, overlap_until: int) -> Command[None]:
@@ -160,17 +164,17 @@ def ids() -> Command[list[str]]:
 def _key(key_id: str, reply: list[bytes]) -> ClientKey | None:
     if not reply:
         return None
-    record = decoded(reply)
+    kept = record.verified(decoded(reply), key_id)
     return ClientKey(
         id=key_id,
-        name=record["name"],
-        hash=record["hash"],
-        created_at=int(record["created_at"]),
-        limits=limit_fields.read(record),
-        team=record.get("team", ""),
-        models=tuple(filter(None, record["models"].split(","))),
-        expires_at=int(record["expires_at"]),
-        revoked_at=int(record["revoked_at"]),
-        former_hash=record["former_hash"],
-        overlap_until=int(record["overlap_until"]),
+        name=kept["name"],
+        hash=kept["hash"],
+        created_at=int(kept["created_at"]),
+        limits=limit_fields.read(kept),
+        team=kept.get("team", ""),
+        models=tuple(filter(None, kept["models"].split(","))),
+        expires_at=int(kept["expires_at"]),
+        revoked_at=int(kept["revoked_at"]),
+        former_hash=kept["former_hash"],
+        overlap_until=int(kept["overlap_until"]),
     )

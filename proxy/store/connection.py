@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -19,6 +19,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from proxy.store import record
 from proxy.store.outage import Outage, unavailable
 from proxy.telemetry import logs
 
@@ -38,11 +39,11 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("peek", "hold", "learn"), ("_limits",)),
     **dict.fromkeys(
         ("create", "open", "commit", "release", "renew", "read", "patch", "undo", "delete"),
-        ("_session",),
+        ("_record", "_session"),
     ),
     **dict.fromkeys(("list", "list_session"), ()),
-    **dict.fromkeys(("turn_begin", "turn_append", "turn_read", "turn_cancel"), ()),
-    **dict.fromkeys(("claim", "claim_renew", "claim_end"), ()),
+    **dict.fromkeys(("turn_begin", "turn_read", "turn_cancel", "claim"), ("_record",)),
+    **dict.fromkeys(("turn_append", "claim_renew", "claim_end"), ()),
 }
 """The scripts of store/lua, and the files that stand before each."""
 _WRAPPED = re.compile(r": -([A-Z]+) ")
@@ -52,17 +53,37 @@ _REFUSED_EVERY_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Command(Generic[T]):
-    """A Redis command, and how its reply is understood."""
+    """A Redis command, and how its reply is understood.
+
+    Attributes:
+        record: which record it reads; a reply that makes no sense is RecordDamaged then.
+    """
 
     arguments: tuple[Argument, ...]
     parse: Callable[[Any], T]
+    record: record.Name | None = None
+
+    def in_list(self) -> Command[T | None]:
+        """The same for a list, which leaves a record out that cannot be read."""
+        named = replace(self.record, in_list=True) if self.record else None
+        return Command(self.arguments, self.parse, named)
+
+    def understand(self, reply: Any) -> Any:
+        """What the reply says."""
+        if self.record is None:
+            return self.parse(reply)
+        return record.understood(self.record, self.parse, reply)
 
 
 def script(
-    name: str, keys: tuple[str, ...], arguments: tuple[Argument, ...], parse: Callable[[Any], T]
+    name: str,
+    keys: tuple[str, ...],
+    arguments: tuple[Argument, ...],
+    parse: Callable[[Any], T],
+    read: record.Name | None = None,
 ) -> Command[T]:
     """A command that runs one of the scripts in store/lua."""
-    return Command(("EVALSHA", _digests()[name], len(keys), *keys, *arguments), parse)
+    return Command(("EVALSHA", _digests()[name], len(keys), *keys, *arguments), parse, read)
 
 
 class Store:
@@ -91,6 +112,7 @@ class Store:
 
         Raises:
             StoreUnavailable: Redis is gone, too slow, or refuses.
+            RecordDamaged: what it reads cannot be understood.
         """
         return self.run_all(command)[0]  # type: ignore[no-any-return]
 
@@ -103,6 +125,7 @@ class Store:
 
         Raises:
             StoreUnavailable: Redis is gone, too slow, or refuses one of them.
+            RecordDamaged: what one of them reads cannot be understood.
         """
         if self.outage.lasts:
             raise unavailable()
@@ -116,11 +139,11 @@ class Store:
         except (redis.RedisError, OSError) as error:
             raise self._gone(error) from None
         self.outage.succeeded()
-        for reply in replies:
-            if isinstance(reply, redis.RedisError):
+        for command, reply in zip(commands, replies, strict=True):
+            if isinstance(reply, redis.RedisError) and not (command.record and _of_type(reply)):
                 logs.problem(_refusal(reply), reply, every_s=_REFUSED_EVERY_S)
                 raise unavailable()
-        return [command.parse(reply) for command, reply in zip(commands, replies, strict=True)]
+        return [command.understand(reply) for command, reply in zip(commands, replies, strict=True)]
 
     def _run(self, packed: list[tuple[Argument, ...]]) -> list[Any]:
         replies = self._exchange(packed)
@@ -169,6 +192,11 @@ def _refusal(reply: redis.RedisError) -> str:
     """What refuses: Redis 6.2 wraps a script's error into words, the code comes after a dash."""
     code = _WRAPPED.search(str(reply))
     return f"redis {code[1]}" if code else "redis"
+
+
+def _of_type(reply: redis.RedisError) -> bool:
+    """Whether the key holds another type of value than the record's."""
+    return "WRONGTYPE" in str(reply)
 
 
 def _read(connection: Any) -> Any:

@@ -10,8 +10,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxy.errors import IdempotencyConflict, ProxyError
-from proxy.store import keyspace
+from proxy.errors import IdempotencyConflict, ProxyError, RecordDamaged
+from proxy.store import keyspace, record
 from proxy.store.connection import Command, script
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KEPT_MS = 86_400_000
 """Answers are kept for 24 hours."""
+_KIND = "idempotency key"
 
 
 @dataclass(slots=True)
@@ -41,6 +42,8 @@ def claim(of: Claim, turn_id: str, lease_ms: int) -> Command[None]:
 
     def parse(reply: list[Any]) -> None:
         status = reply[0]
+        if status == b"damaged":
+            raise RecordDamaged(_KIND)
         if status == b"conflict":
             raise IdempotencyConflict(
                 "This Idempotency-Key was used for another request: use a new one.",
@@ -50,7 +53,8 @@ def claim(of: Claim, turn_id: str, lease_ms: int) -> Command[None]:
             answer = reply[2] if status == b"done" else None
             raise AlreadyAsked(reply[1].decode(), answer)
 
-    return script("claim", (_key(of),), (of.fingerprint, turn_id, lease_ms), parse)
+    arguments = (of.fingerprint, turn_id, lease_ms, of.owner)
+    return script("claim", (_key(of),), arguments, parse, _name(of))
 
 
 def renew(of: Claim, turn_id: str, lease_ms: int) -> Command[None]:
@@ -82,11 +86,24 @@ def look(of: Claim) -> Command[AlreadyAsked | None]:
     """What became of the turn that has the key; None when nobody has it any more."""
 
     def parse(reply: list[Any]) -> AlreadyAsked | None:
-        turn_id, answer, alive_ms = reply
-        return AlreadyAsked(turn_id.decode(), answer, float(alive_ms) * 1000) if turn_id else None
+        turn_id, answer, alive_ms, *raw = reply
+        if turn_id is None:
+            return None
+        marks = zip(("v", "owner"), raw, strict=True)
+        record.verified({name: mark.decode() for name, mark in marks if mark is not None}, of.owner)
+        return AlreadyAsked(turn_id.decode(), answer, float(alive_ms) * 1000)
 
-    return Command(("HMGET", _key(of), "turn", "answer", "alive"), parse)
+    fields = ("turn", "answer", "alive", "v", "owner")
+    return Command(("HMGET", _key(of), *fields), parse, _name(of))
+
+
+def _name(of: Claim) -> record.Name:
+    return record.Name(_KIND, _digest(of))
 
 
 def _key(of: Claim) -> str:
-    return keyspace.claim(of.owner, hashlib.sha256(of.key.encode()).hexdigest())
+    return keyspace.claim(of.owner, _digest(of))
+
+
+def _digest(of: Claim) -> str:
+    return hashlib.sha256(of.key.encode()).hexdigest()

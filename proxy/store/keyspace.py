@@ -20,6 +20,11 @@ def session(session_id: str) -> tuple[str, str, str]:
     return f"{tag}:meta", f"{tag}:turns", f"{tag}:lock"
 
 
+def deleted_session(session_id: str) -> str:
+    """The id of the delete that ended a session (string); a minute."""
+    return f"cp:{{s:{session_id}}}:deleted"
+
+
 def session_list(owner: str) -> tuple[str, str, str, str]:
     """An owner's sessions by change, by expiry, what is shown, turns; the longest ttl of them."""
     tag = f"cp:{{o:{owner}}}"

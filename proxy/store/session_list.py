@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from proxy.domain.conversation import Session
-from proxy.store import keyspace
+from proxy.store import keyspace, record
 from proxy.store.connection import Command, script
 
 if TYPE_CHECKING:
@@ -66,10 +66,17 @@ def page(owner: str, *, limit: int, cursor: tuple[str, str] | None, query: str) 
 
     def parse(reply: list[Any]) -> Page:
         more, changed, last_id = reply[0]
-        found = [_session(owner, *entry) for entry in reply[1:]]
-        return Page(found, f"{changed.decode()}.{last_id.decode()}" if more else None)
+        found = [_listed(owner, entry) for entry in reply[1:]]
+        return Page(
+            list(filter(None, found)), f"{changed.decode()}.{last_id.decode()}" if more else None
+        )
 
     return script("list", keyspace.session_list(owner), arguments, parse)
+
+
+def _listed(owner: str, entry: list[bytes]) -> Session | None:
+    named = record.Name("listed session", entry[0].decode(), in_list=True)
+    return record.understood(named, lambda reply: _session(owner, *reply), entry)
 
 
 def _session(owner: str, session_id: bytes, changed: bytes, turns: bytes, entry: bytes) -> Session:

@@ -6,22 +6,25 @@ A session of another owner is answered as one that does not exist.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
 
 from proxy.domain.conversation import Opened, Session
-from proxy.errors import InvalidRequest, SessionBusy, SessionNotFound
-from proxy.store import keyspace, turns
+from proxy.errors import InvalidRequest, RecordDamaged, SessionBusy, SessionNotFound, TurnsMissing
+from proxy.store import keyspace, record, turns
 from proxy.store.connection import Argument, Command, script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from proxy.domain.conversation import Turn
 
 BUSY_RETRY_S = 1.0
 """When to look again at a session that another turn holds: nobody knows when that turn ends."""
+DELETED_MS = 60_000
+"""How long it is known which delete ended a session: nobody repeats one later."""
+T = TypeVar("T")
 Changes = dict[str, str | int]
 """Fields of a session's meta hash, by their names there."""
 
@@ -50,12 +53,7 @@ def create(
     """Make a session, with turns when it is a fork; `fields` must hold its ttl."""
     encoded = [turns.encode(turn, session_id, owner) for turn in records]
     arguments = (owner, "", "", len(fields) * 2, *_pairs(fields), *encoded)
-    return script(
-        "create",
-        keyspace.session(session_id),
-        arguments,
-        lambda reply: _session(session_id, owner, reply),
-    )
+    return _script("create", session_id, arguments, lambda told: _session(session_id, owner, told))
 
 
 def begin(
@@ -67,7 +65,7 @@ def begin(
     def parse(reply: Any) -> Opened:
         return Opened(_session(session_id, owner, reply), [], fence=1)
 
-    return script("create", keyspace.session(session_id), arguments, parse)
+    return _script("create", session_id, arguments, parse)
 
 
 def open_turn(
@@ -99,26 +97,29 @@ def open_turn(
 
     def parse(reply: list[Any]) -> Opened:
         _refuse(reply, session_id, "answer anew")
-        _, fence, fields, newest_first, replaced = reply
+        _, fence, fields, newest_first, kept = reply
+        replaced = turns.decode(kept, session_id, owner) if kept else None
+        if kept and replaced is None:
+            raise RecordDamaged("turn")
         return Opened(
             _session(session_id, owner, fields),
             turns.decode_all(newest_first[::-1], session_id, owner),
             fence,
-            turns.decode(replaced, session_id, owner) if replaced else None,
+            replaced,
         )
 
-    return script("open", keyspace.session(session_id), arguments, parse)
+    return _script("open", session_id, arguments, parse)
 
 
 def commit(opened: Opened, turn: Turn, title: str, replaced: str, fields: Changes) -> Command[str]:
     """Append a turn, change the session's `fields`, unlock it.
 
-    Answers ``ok``; ``missing`` when the session was deleted meanwhile; ``lost`` when the lease ran
-    out and somebody else came between.
+    Answers ``ok``; ``missing`` when the session was deleted meanwhile; ``turns_missing`` when its
+    turns were dropped; ``damaged``; ``lost`` when the lease ran out and somebody else came between.
     """
     session = opened.session
-    record = turns.encode(turn, session.id, session.owner)
-    arguments = (turn.id, opened.fence, record, title, replaced, *_pairs(fields))
+    written = turns.encode(turn, session.id, session.owner)
+    arguments = (turn.id, opened.fence, written, title, replaced, *_pairs(fields))
     return script("commit", keyspace.session(session.id), arguments, bytes.decode)
 
 
@@ -141,26 +142,24 @@ def read(
     The command raises SessionNotFound.
     """
 
-    def parse(reply: Any) -> tuple[Session, list[Turn]]:
-        if not reply:
-            raise SessionNotFound(session_id)
+    def parse(reply: list[Any]) -> tuple[Session, list[Turn]]:
+        _refuse(reply, session_id, "read")
         return (
-            _session(session_id, owner, reply[0]),
-            turns.decode_all(reply[1], session_id, owner),
+            _session(session_id, owner, reply[1]),
+            turns.decode_all(reply[2], session_id, owner),
         )
 
-    return script("read", keyspace.session(session_id), (owner, first, last), parse)
+    return _script("read", session_id, (owner, first, last), parse)
 
 
 def patch(session_id: str, owner: str, fields: Changes) -> Command[Session]:
     """Change a session's fields. The command raises SessionNotFound."""
 
-    def parse(reply: Any) -> Session:
-        if not reply:
-            raise SessionNotFound(session_id)
-        return _session(session_id, owner, reply)
+    def parse(reply: list[Any]) -> Session:
+        _refuse(reply, session_id, "change")
+        return _session(session_id, owner, reply[1])
 
-    return script("patch", keyspace.session(session_id), (owner, *_pairs(fields)), parse)
+    return _script("patch", session_id, (owner, *_pairs(fields)), parse)
 
 
 def undo(session_id: str, owner: str, undo_id: str) -> Command[Session]:
@@ -173,17 +172,26 @@ def undo(session_id: str, owner: str, undo_id: str) -> Command[Session]:
         _refuse(reply, session_id, "take back")
         return _session(session_id, owner, reply[1])
 
-    return script("undo", keyspace.session(session_id), (owner, undo_id), parse)
+    return _script("undo", session_id, (owner, undo_id), parse)
 
 
-def delete(session_id: str, owner: str) -> Command[None]:
-    """Delete a session with its turns. The command raises SessionNotFound."""
+def delete(session_id: str, owner: str, delete_id: str) -> Command[None]:
+    """Delete a session with its turns, a damaged one too. The command raises SessionNotFound."""
 
     def parse(reply: int) -> None:
         if not reply:
             raise SessionNotFound(session_id)
 
-    return script("delete", keyspace.session(session_id), (owner,), parse)
+    keys = (*keyspace.session(session_id), keyspace.deleted_session(session_id))
+    return script("delete", keys, (owner, delete_id, DELETED_MS), parse)
+
+
+def _script(
+    name: str, session_id: str, arguments: tuple[Argument, ...], parse: Callable[[Any], T]
+) -> Command[T]:
+    """A script that answers what the session's record holds."""
+    named = record.Name("session", session_id)
+    return script(name, keyspace.session(session_id), arguments, parse, named)
 
 
 def _pairs(fields: Changes) -> list[Argument]:
@@ -194,6 +202,10 @@ def _refuse(reply: list[Any], session_id: str, verb: str) -> None:
     status = reply[0]
     if status == b"missing":
         raise SessionNotFound(session_id)
+    if status == b"damaged":
+        raise RecordDamaged("session")
+    if status == b"turns_missing":
+        raise TurnsMissing
     if status == b"busy":
         raise SessionBusy(
             "Another turn of this session is running: wait for its answer.",

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from proxy.domain.limits import Limits
-from proxy.store import keyspace, limit_fields
+from proxy.store import keyspace, limit_fields, record
 from proxy.store.connection import Command, decoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """A team's id is its name."""
@@ -38,20 +38,24 @@ class Team:
 
 def find(team_id: str) -> Command[Team | None]:
     """A team's record, None where there is none."""
-    return Command(("HGETALL", keyspace.team(team_id)), lambda reply: _team(team_id, reply))
+    return Command(
+        ("HGETALL", keyspace.team(team_id)),
+        lambda reply: _team(team_id, reply),
+        record.Name("team", team_id),
+    )
 
 
 def write(team: Team) -> list[Command[None]]:
     """Write a new team's record, and enter it into the list of teams."""
     enter = Command(("ZADD", keyspace.teams(), "NX", team.created_at, team.id), lambda _: None)
-    return [change(team, _record(team)), enter]
+    fields = _record(team) | record.marks(team.id)
+    return [_set(team.id, fields), enter]
 
 
 def change(team: Team, fields: Iterable[str]) -> Command[None]:
     """Write these fields of a team's record as they are in `team`, and no others."""
-    record = _record(team)
-    pairs = [part for name in fields for part in (name, record[name])]
-    return Command(("HSET", keyspace.team(team.id), *pairs), lambda _: None)
+    written = _record(team)
+    return _set(team.id, {name: written[name] for name in fields})
 
 
 def delete(team_id: str) -> list[Command[None]]:
@@ -69,6 +73,11 @@ def ids() -> Command[list[str]]:
     )
 
 
+def _set(team_id: str, fields: Mapping[str, str | int]) -> Command[None]:
+    pairs = [part for pair in fields.items() for part in pair]
+    return Command(("HSET", keyspace.team(team_id), *pairs), lambda _: None)
+
+
 def _record(team: Team) -> dict[str, str | int]:
     return {
         "created_at": team.created_at,
@@ -78,9 +87,7 @@ def _record(team: Team) -> dict[str, str | int]:
 
 
 def _team(team_id: str, reply: list[bytes]) -> Team | None:
-    record = decoded(reply)
-    if "created_at" not in record:  # none, or a change that came after the team was deleted
+    kept = record.verified(decoded(reply), team_id)
+    if not kept.keys() & {"created_at", "v"}:  # none, or a change that came after its deletion
         return None
-    return Team(
-        team_id, int(record["created_at"]), int(record["weight"]), limit_fields.read(record)
-    )
+    return Team(team_id, int(kept["created_at"]), int(kept["weight"]), limit_fields.read(kept))

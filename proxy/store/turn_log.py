@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from proxy.errors import TurnInterrupted, TurnNotFound
-from proxy.store import keyspace
+from proxy.errors import RecordDamaged, TurnInterrupted, TurnNotFound
+from proxy.store import keyspace, record
 from proxy.store.connection import Command, script
 
 if TYPE_CHECKING:
@@ -74,24 +74,33 @@ def read(turn_id: str, owner: str, after: int, ended_keep_ms: int) -> Command[Ev
     arguments = (owner, after, BATCHES, _AHEAD, epitaph, ended_keep_ms)
 
     def parse(reply: Any) -> Events:
-        if not reply:
-            raise TurnNotFound(f"No turn {turn_id[:64]!r} streams here, or not yours.")
+        _refuse(reply, turn_id)
         frames = list(_frames(reply[1:], after))
         complete = len(reply) <= BATCHES
         return Events(frames, running=reply[0] == b"running" or not complete)
 
-    return script("turn_read", keyspace.turn(turn_id), arguments, parse)
+    return script("turn_read", keyspace.turn(turn_id), arguments, parse, _name(turn_id))
 
 
 def cancel(turn_id: str, owner: str) -> Command[tuple[str, str]]:
     """Ask a turn's producer to stop; the turn's status and session. Raises TurnNotFound."""
 
     def parse(reply: Any) -> tuple[str, str]:
-        if not reply:
-            raise TurnNotFound(f"No turn {turn_id[:64]!r} streams here, or not yours.")
+        _refuse(reply, turn_id)
         return reply[0].decode(), reply[1].decode()
 
-    return script("turn_cancel", keyspace.turn(turn_id), (owner,), parse)
+    return script("turn_cancel", keyspace.turn(turn_id), (owner,), parse, _name(turn_id))
+
+
+def _name(turn_id: str) -> record.Name:
+    return record.Name("turn", turn_id)
+
+
+def _refuse(reply: Any, turn_id: str) -> None:
+    if not reply:
+        raise TurnNotFound(f"No turn {turn_id[:64]!r} streams here, or not yours.")
+    if reply[0] == b"damaged":
+        raise RecordDamaged("turn")
 
 
 def _frames(batches: list[bytes], after: int) -> Iterator[tuple[int, bytes]]:

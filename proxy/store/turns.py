@@ -7,10 +7,8 @@ from typing import Any
 import orjson
 
 from proxy.domain.conversation import Turn, Usage
+from proxy.store.record import SCHEMA, Name, understood
 from proxy.telemetry import logs
-
-SCHEMA = 1
-"""The version of the record; a reader that meets another leaves the turn out and says so."""
 
 
 def encode(turn: Turn, session_id: str, owner: str) -> bytes:
@@ -42,7 +40,13 @@ def decode(raw: bytes, session_id: str, owner: str) -> Turn | None:
     """The turn of a record; None, and a line in the log, if it is not this session's and owner's.
 
     A record of another session or owner here would be a defect of the store; it is never shown.
+    One that is damaged is left out likewise.
     """
+    named = Name("turn", session_id, in_list=True)
+    return understood(named, lambda reply: _turn(reply, session_id, owner), raw)
+
+
+def _turn(raw: bytes, session_id: str, owner: str) -> Turn | None:
     tokens, turn_id, body = raw.split(b" ", 2)
     record: dict[str, Any] = orjson.loads(body)
     if (record["v"], record["session"], record["owner"]) != (SCHEMA, session_id, owner):

@@ -10,19 +10,21 @@ import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proxy.domain.usage import METRICS, Metrics
-from proxy.store import keyspace
+from proxy.store import keyspace, record
 from proxy.store.connection import Command
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from proxy.domain.usage_report import Kind
     from proxy.store.connection import Argument
 
 HOUR_S = 3600
+Parts = dict[str, Metrics]
+"""What was used in each part of a day."""
 HOURS = tuple(f"{hour:02}" for hour in range(24))
 _PLACES = {name: place for place, name in enumerate(METRICS)}
 _NAMES_AT_ONCE = 1000
@@ -66,21 +68,27 @@ def names(kind: Kind, day: str, cursor: int = 0) -> Command[tuple[int, list[str]
     )
 
 
-def of_day(kind: Kind, name: str, day: str) -> Command[dict[str, Metrics]]:
+def of_day(kind: Kind, name: str, day: str) -> Command[Parts | None]:
     """What was used on a day as a whole, under ``day``."""
     key = keyspace.usage_day(kind, name, day)
-    return Command(("HGET", key, "day"), lambda reply: {"day": unpacked(reply)} if reply else {})
+    return _counted(key, ("HGET", key, "day"), lambda reply: _parts(("day",), [reply]))
 
 
-def of_hours(kind: Kind, name: str, day: str) -> Command[dict[str, Metrics]]:
+def of_hours(kind: Kind, name: str, day: str) -> Command[Parts | None]:
     """What was used on a day, by its hours of UTC: ``00`` to ``23``."""
     key = keyspace.usage_day(kind, name, day)
-    return Command(
-        ("HMGET", key, *HOURS),
-        lambda reply: {
-            hour: unpacked(words) for hour, words in zip(HOURS, reply, strict=True) if words
-        },
-    )
+    return _counted(key, ("HMGET", key, *HOURS), lambda reply: _parts(HOURS, reply))
+
+
+def _counted(
+    key: str, arguments: tuple[str, ...], parse: Callable[[Any], Parts]
+) -> Command[Parts | None]:
+    """A day's parts; None, and a line in the log, where they cannot be read."""
+    return Command(arguments, parse, record.Name("usage", key, in_list=True))
+
+
+def _parts(names: Sequence[str], packed: list[bytes | None]) -> Parts:
+    return {name: unpacked(words) for name, words in zip(names, packed, strict=True) if words}
 
 
 def packed(metrics: Mapping[str, int]) -> bytes:

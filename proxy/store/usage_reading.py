@@ -39,7 +39,7 @@ def read(store: Store, span: Span, tell: Callable[[int, int], None] = lambda _, 
         some = things[at : at + THINGS_AT_ONCE]
         found = store.run_all(*(command(kind, name, day) for day, name in some))
         for (day, name), parts in zip(some, found, strict=True):
-            used += ((start, name, metrics) for start, metrics in _within(span, day, parts))
+            used += ((start, name, metrics) for start, metrics in _within(span, day, parts or {}))
     return Report.of(span, used)
 
 

@@ -138,7 +138,7 @@ class Authenticator:
         return local and now < seen.at + TRUSTED_S
 
     def _looked_up(self, name: Hashable, key_id: str, is_good: IsGood) -> _Seen:
-        key = self._store.run(client_keys.find(key_id))
+        key = self._store.run(client_keys.find(key_id).in_list())
         good = key is not None and is_good(key, time.time())
         seen = _Seen(time.monotonic(), key, self._caller(key) if key and good else None)
         if len(self._cache) >= _MOST_CACHED:

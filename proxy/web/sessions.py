@@ -91,7 +91,8 @@ class Sessions:
         """DELETE /sessions/{id}."""
         owner = self._owner()
         delisting = session_list.delist(owner, session_id)
-        self._store.run_all(sessions.delete(_checked(session_id), owner), *delisting)
+        delete = sessions.delete(_checked(session_id), owner, new_turn_id())
+        self._store.run_all(delete, *delisting)
         return responses.nothing()
 
     def undo(self, session_id: str) -> Response:

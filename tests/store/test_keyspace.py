@@ -121,7 +121,7 @@ SCRIPTS: dict[str, Callable[[Store], Command[Any]]] = {
     "read": lambda store: sessions.read(new_session(store, new_turn()), OWNER),
     "patch": lambda store: sessions.patch(new_session(store), OWNER, {"title": "New"}),
     "undo": lambda store: sessions.undo(new_session(store, new_turn()), OWNER, new_turn_id()),
-    "delete": lambda store: sessions.delete(new_session(store, new_turn()), OWNER),
+    "delete": lambda store: sessions.delete(new_session(store, new_turn()), OWNER, new_turn_id()),
     "list_session": _listed,
     "list": lambda _: session_list.page(OWNER, limit=5, cursor=None, query="t"),
     "reserve": lambda _: buckets.reserve(new_turn_id(), BUCKETS, COSTS),

@@ -106,7 +106,7 @@ def test_a_title_that_is_there_stays(store: Store) -> None:
 def test_a_turn_of_a_deleted_session_is_missing(store: Store) -> None:
     session_id, turn = new_session(store), new_turn()
     opened = open_for(store, session_id, turn)
-    store.run(sessions.delete(session_id, OWNER))
+    store.run(sessions.delete(session_id, OWNER, new_turn_id()))
     assert commit(store, opened, turn) == "missing"
     assert not exists(store, *keyspace.session(session_id))
 
@@ -284,7 +284,7 @@ def test_a_record_of_another_owner_or_session_is_left_out_and_logged(
         lambda session_id: sessions.read(session_id, STRANGER),
         lambda session_id: sessions.patch(session_id, STRANGER, {"title": "stolen"}),
         lambda session_id: sessions.undo(session_id, STRANGER, new_turn_id()),
-        lambda session_id: sessions.delete(session_id, STRANGER),
+        lambda session_id: sessions.delete(session_id, STRANGER, new_turn_id()),
         lambda session_id: sessions.open_turn(
             session_id, STRANGER, new_turn_id(), LEASE_MS, window=100, named_window=None
         ),
@@ -378,7 +378,7 @@ def test_a_setting_is_cleared_by_none(store: Store) -> None:
 def test_a_deleted_session_leaves_nothing(store: Store) -> None:
     session_id = new_session(store, new_turn())
     open_for(store, session_id, new_turn())
-    store.run(sessions.delete(session_id, OWNER))
+    store.run(sessions.delete(session_id, OWNER, new_turn_id()))
     assert not exists(store, *keyspace.session(session_id))
 
 

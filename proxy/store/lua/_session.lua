@@ -1,5 +1,5 @@
 -- Shared by the scripts of a session. Its keys, always in this order:
---   KEYS[1] meta: a hash of owner, title, system, persona, model, window, parameters, ttl
+--   KEYS[1] meta: a hash of v (_record.lua), owner, count (the number of turns), title, system, persona, model, window, parameters, ttl
 --           (seconds), created and updated (milliseconds), fence, last (the newest turn's id),
 --           born_by (the turn that began it).
 --   KEYS[2] turns: a list, oldest first; each '<tokens> <turn id> <JSON>'.
@@ -19,6 +19,33 @@ end
 
 local function owned_by(owner)
   return redis.call('HGET', META, 'owner') == owner
+end
+
+-- What is wrong with the session: 'damaged', 'turns_missing' (Redis dropped them), or nil.
+local function flaw()
+  local kept = redis.call('HMGET', META, 'v', 'ttl', 'fence', 'count', 'last')
+  if not known_shape(kept[1]) or not tonumber(kept[2]) or not tonumber(kept[3]) then
+    return 'damaged'
+  end
+  local least = kept[5] and kept[5] ~= '' and 1 or 0  -- an earlier build kept no count
+  if redis.call('LLEN', TURNS) < (tonumber(kept[4]) or least) then return 'turns_missing' end
+end
+
+-- Why the owner cannot have the session: its flaw, or 'missing': there is none of this owner's.
+local function refusal(owner)
+  if not owned_by(owner) then return 'missing' end
+  return flaw()
+end
+
+-- Change the number of turns, before the turns themselves.
+local function count(by)
+  redis.call('HSETNX', META, 'count', redis.call('LLEN', TURNS))
+  redis.call('HINCRBY', META, 'count', by)
+end
+
+-- Whether this turn began the session and none was ever stored in it.
+local function unborn(turn)
+  return redis.call('HGET', META, 'born_by') == turn and redis.call('HEXISTS', META, 'last') == 0
 end
 
 -- The session's fields in the order above, then the number of its turns.

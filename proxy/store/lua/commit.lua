@@ -2,8 +2,8 @@
 --
 -- ARGV: turn id, fence, the turn's record, a title for a session that has none, the turn that this
 --       one replaces ('' for none), then pairs of field and value that the turn changes.
--- Returns: 'ok', 'missing' (the session is gone) or 'lost' (the lease ran out and another turn or
---       an undo came between).
+-- Returns: 'ok', 'missing' (the session is gone), what is wrong with it (_session.lua: flaw) or
+--       'lost' (the lease ran out and another turn or an undo came between).
 -- Safe to run twice: a turn that is among the newest already is not appended again.
 
 -- So many of the newest turns are looked through for one whose commit is repeated late.
@@ -21,9 +21,14 @@ if redis.call('HGET', META, 'fence') ~= fence then
   return 'lost'
 end
 
+if replaced ~= '' and last ~= replaced then return 'lost' end
+local wrong = flaw()
+if wrong then return wrong end
+
 if replaced ~= '' then
-  if last ~= replaced then return 'lost' end
   redis.call('RPOP', TURNS)
+else
+  count(1)
 end
 redis.call('RPUSH', TURNS, record)
 set_fields(6, #ARGV)

@@ -9,8 +9,8 @@ local owner, turn, lease, pairs_end = ARGV[1], ARGV[2], ARGV[3], 4 + ARGV[4]
 
 if redis.call('EXISTS', META) == 0 then
   local now = string.format('%.0f', now_ms())
-  redis.call('HSET', META, 'owner', owner, 'created', now, 'updated', now, 'fence', 1,
-    'born_by', turn)
+  redis.call('HSET', META, 'v', SCHEMA, 'owner', owner, 'created', now, 'updated', now,
+    'fence', 1, 'born_by', turn, 'count', #ARGV - pairs_end)
   set_fields(5, pairs_end)
   for index = pairs_end + 1, #ARGV do
     redis.call('RPUSH', TURNS, ARGV[index])

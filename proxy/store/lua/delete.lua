@@ -1,8 +1,12 @@
--- Delete a session with its turns.
+-- Delete a session with its turns, a damaged one too.
 --
--- ARGV: owner.
+-- KEYS: as in _session.lua, then the id of the delete that ended the session.
+-- ARGV: owner, the id of this delete, milliseconds to keep it.
 -- Returns: 1, or 0 when there is none of this owner's.
+-- Safe to run twice: a delete that is done already is answered as it was.
 
+if redis.call('GET', KEYS[4]) == ARGV[2] then return 1 end
 if not owned_by(ARGV[1]) then return 0 end
 redis.call('DEL', META, TURNS, LOCK)
+redis.call('SET', KEYS[4], ARGV[2], 'PX', ARGV[3])
 return 1

@@ -3,13 +3,15 @@
 -- ARGV: owner, turn id, lease in milliseconds, tokens of history to read at most when the session
 --       has no window of its own, the same when the turn names its model ('' when it does not),
 --       1 to leave the newest turn out because it is being answered anew.
--- Returns: {'missing'}, {'busy', milliseconds}, {'empty'} (nothing to answer anew) or
+-- Returns: {why not} (_session.lua: refusal), {'busy', milliseconds}, {'empty'} (nothing to answer
+--       anew) or
 --       {'ok', fence, session, turns, the turn that was left out}.
 -- Safe to run twice: the turn that holds the lock gets the same fence again.
 
 local owner, turn, lease, window, named, anew = unpack(ARGV)
 
-if not owned_by(owner) then return { 'missing' } end
+local refused = refusal(owner)
+if refused then return { refused } end
 local busy = busy_for(turn)
 if busy > 0 then return { 'busy', busy } end
 
@@ -32,7 +34,7 @@ local turns = {}
 while last >= 0 and left > 0 do
   local batch = redis.call('LRANGE', TURNS, math.max(0, last - 31), last)
   for index = #batch, 1, -1 do
-    left = left - tonumber(string.match(batch[index], '^%d+'))
+    left = left - tonumber(string.match(batch[index], '^%d+') or 0)
     if left < 0 then break end
     turns[#turns + 1] = batch[index]
   end

@@ -1,7 +1,8 @@
 -- Read a session and some of its turns.
 --
 -- ARGV: owner, first and last turn as LRANGE counts them.
--- Returns: false, or {session, turns}.
+-- Returns: {why not} (_session.lua: refusal) or {'ok', session, turns}.
 
-if not owned_by(ARGV[1]) then return false end
-return { session(), redis.call('LRANGE', TURNS, ARGV[2], ARGV[3]) }
+local refused = refusal(ARGV[1])
+if refused then return { refused } end
+return { 'ok', session(), redis.call('LRANGE', TURNS, ARGV[2], ARGV[3]) }

@@ -5,7 +5,5 @@
 
 local turn = ARGV[1]
 if redis.call('GET', LOCK) == turn then redis.call('DEL', LOCK) end
-if redis.call('HGET', META, 'born_by') == turn and redis.call('EXISTS', TURNS) == 0 then
-  redis.call('DEL', META)
-end
+if unborn(turn) then redis.call('DEL', META) end
 return 1

@@ -4,7 +4,5 @@
 -- Returns: 1, or 0 when the turn does not hold the session any more. Safe to run twice.
 
 if redis.call('GET', LOCK) ~= ARGV[1] then return 0 end
-if redis.call('HGET', META, 'born_by') == ARGV[1] and redis.call('EXISTS', TURNS) == 0 then
-  redis.call('PEXPIRE', META, UNBORN_LEASES * ARGV[2])
-end
+if unborn(ARGV[1]) then redis.call('PEXPIRE', META, UNBORN_LEASES * ARGV[2]) end
 return redis.call('PEXPIRE', LOCK, ARGV[2])

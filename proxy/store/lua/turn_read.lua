@@ -4,13 +4,15 @@
 -- ARGV: owner, the event to go on after, how many batches at most, the number that a dead turn's
 --       last event is ahead of the log (a client may have seen events that never reached it), the
 --       rest of that event behind its number, milliseconds to keep the log then.
--- Returns: false for a turn that is not this owner's, or {status, batch, batch, ...}.
+-- Returns: false for a turn that is not this owner's, {'damaged'} or {status, batch, batch, ...}.
+-- Safe to run twice: a turn is ended once.
 
 local META, LOG = KEYS[1], KEYS[2]
 local owner, after, count, ahead, epitaph, keep = unpack(ARGV)
 
-local meta = redis.call('HMGET', META, 'owner', 'status', 'alive')
+local meta = redis.call('HMGET', META, 'owner', 'status', 'alive', 'v')
 if meta[1] ~= owner then return false end
+if not known_shape(meta[4]) or not meta[2] or not tonumber(meta[3]) then return { 'damaged' } end
 local status = meta[2]
 
 local time = redis.call('TIME')
