@@ -61,6 +61,8 @@ def _all(operation: Operation) -> Iterator[Refusal]:
     if operation.query:
         yield errors.InvalidRequest
     yield from (_MISSING[one.name] for one in operation.in_path if one.name in _MISSING)
+    if operation.answer == "Turn" or "{session_id}" in operation.path:
+        yield errors.TurnsMissing
     if operation.answer in {"Turn", "OpenAI"}:
         yield from _CHATGPT
     if operation.asks:
@@ -71,6 +73,7 @@ def _for_who_asks(operation: Operation) -> Iterator[Refusal]:
     if operation.open:
         return
     yield errors.StoreUnavailable
+    yield errors.RecordDamaged
     yield errors.Overloaded
     if operation.opened_by == "admin_token":
         yield errors.InvalidAdminToken

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from proxy.domain.conversation import Session
 from proxy.domain.identifiers import new_session_id, new_turn_id
-from proxy.domain.upstream_limits import Told, UpstreamLimits
-from proxy.store import buckets, keyspace, learned, session_list, sessions
+from proxy.store import keyspace
 from proxy.store.connection import Command
-from tests.store.samples import FIELDS, OWNER, new_bucket, new_session, new_turn, open_for
+from tests.store.samples import OWNER
+from tests.store.scripts import BUCKETS, SCRIPTS, declared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 SEVERAL_KEYS = {"DEL"}
 NO_KEY = {"TIME"}
-BUCKETS = (new_bucket(60, 10), new_bucket(600, 100, "tokens"))
-COSTS = {"requests": 1, "tokens": 5}
 
 
 @pytest.fixture
@@ -54,81 +51,6 @@ def _keys(words: list[str]) -> set[str]:
     if verb.upper() in NO_KEY:
         return set()
     return set(arguments if verb.upper() in SEVERAL_KEYS else arguments[:1])
-
-
-def declared(command: Command[Any]) -> list[str]:
-    _, _, count, *rest = command.arguments
-    return [str(key) for key in rest[: int(count)]]
-
-
-def _begun(_: Store) -> Command[Any]:
-    return sessions.begin(new_session_id(), OWNER, FIELDS, new_turn_id(), 1000)
-
-
-def _created(_: Store) -> Command[Any]:
-    return sessions.create(new_session_id(), OWNER, FIELDS, [new_turn()])
-
-
-def _opened(store: Store) -> Command[Any]:
-    return sessions.open_turn(
-        new_session(store, new_turn(), new_turn()),
-        OWNER,
-        new_turn_id(),
-        1000,
-        window=1000,
-        named_window=None,
-        anew=True,
-    )
-
-
-def _committed(store: Store) -> Command[Any]:
-    turn = new_turn()
-    opened = open_for(store, new_session(store, new_turn()), turn, anew=True)
-    replaced = opened.replaced
-    assert replaced
-    return sessions.commit(opened, turn, "Title", replaced.id, {"system": "Be kind."})
-
-
-def _renewed(store: Store) -> Command[Any]:
-    turn = new_turn()
-    return sessions.renew(open_for(store, new_session(store), turn).session.id, turn.id, 1000)
-
-
-def _released(store: Store) -> Command[Any]:
-    session_id, turn_id = new_session_id(), new_turn_id()
-    store.run(sessions.begin(session_id, OWNER, FIELDS, turn_id, 1000))
-    return sessions.release(session_id, turn_id)
-
-
-def _listed(_: Store) -> Command[Any]:
-    session = Session(new_session_id(), OWNER, ttl=60)
-    return session_list.enlist(session, turn_count=1, title="Title", replace=False)
-
-
-def _settled(store: Store) -> Command[Any]:
-    turn_id = new_turn_id()
-    store.run(buckets.reserve(turn_id, BUCKETS, COSTS))
-    return buckets.settle(turn_id, BUCKETS, {})
-
-
-SCRIPTS: dict[str, Callable[[Store], Command[Any]]] = {
-    "begin": _begun,
-    "create": _created,
-    "open": _opened,
-    "commit": _committed,
-    "renew": _renewed,
-    "release": _released,
-    "read": lambda store: sessions.read(new_session(store, new_turn()), OWNER),
-    "patch": lambda store: sessions.patch(new_session(store), OWNER, {"title": "New"}),
-    "undo": lambda store: sessions.undo(new_session(store, new_turn()), OWNER, new_turn_id()),
-    "delete": lambda store: sessions.delete(new_session(store, new_turn()), OWNER, new_turn_id()),
-    "list_session": _listed,
-    "list": lambda _: session_list.page(OWNER, limit=5, cursor=None, query="t"),
-    "reserve": lambda _: buckets.reserve(new_turn_id(), BUCKETS, COSTS),
-    "settle": _settled,
-    "peek": lambda _: buckets.peek(BUCKETS, COSTS),
-    "learn": lambda _: learned.learn(new_turn_id(), UpstreamLimits(Told(10, 5, 10.0)), 0.9, 1.0),
-}
 
 
 @pytest.mark.parametrize("prepare", SCRIPTS.values(), ids=SCRIPTS)

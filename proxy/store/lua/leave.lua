@@ -2,6 +2,7 @@
 --
 -- KEYS: two for each room (_rooms.lua).
 -- ARGV: now in microseconds ('' for the server's clock), the line, the flow in each room.
+-- Safe to run twice.
 
 local now = clock(ARGV[1])
 for index = 1, #KEYS / 2 do

@@ -10,7 +10,8 @@
 -- Returns: 1 or 0 for granted or refused, what the limits answer (_limits.lua: report), and, of a
 --       refused request, how many flows go before it in the room that stops it, how many wait
 --       there, microseconds until its turn may have come, and which room that is (0 for none).
--- Safe to run twice: a reservation that is there already is granted again and nothing is taken.
+-- Safe to run twice: a reservation that is there already is granted again and nothing is taken. Of
+-- a refusal that is repeated each is counted: it took nothing, and both were asked.
 -- A budget is not waited for.
 
 local now = clock(ARGV[1])
