@@ -1,6 +1,6 @@
 -- Shared by the scripts of a session. Its keys, always in this order:
---   KEYS[1] meta: a hash of v (_record.lua), owner, count (the number of turns), title, system, persona, model, window, parameters, ttl
---           (seconds), created and updated (milliseconds), fence, last (the newest turn's id),
+--   KEYS[1] meta: a hash of v (_record.lua), owner, count (the number of turns), title, system,
+--           persona, model, window, parameters, ttl (seconds), created and updated (milliseconds), fence, last (the newest turn's id),
 --           born_by (the turn that began it).
 --   KEYS[2] turns: a list, oldest first; each '<tokens> <turn id> <JSON>'.
 --   KEYS[3] lock: the id of the turn that is running, with its lease.
@@ -21,26 +21,20 @@ local function owned_by(owner)
   return redis.call('HGET', META, 'owner') == owner
 end
 
--- What is wrong with the session: 'damaged', 'turns_missing' (Redis dropped them), or nil.
-local function flaw()
-  local kept = redis.call('HMGET', META, 'v', 'ttl', 'fence', 'count', 'last')
-  if not known_shape(kept[1]) or not tonumber(kept[2]) or not tonumber(kept[3]) then
-    return 'damaged'
+-- What stands against using the session: 'missing' (there is none, or none of this owner's),
+-- 'damaged', 'turns_missing' (Redis dropped them), or false. Then its turns' number, its fence and
+-- its newest turn's id.
+local function look(owner)
+  local kept = redis.call('HMGET', META, 'owner', 'v', 'ttl', 'fence', 'count', 'last')
+  local fence, last = kept[4], kept[6]
+  if not kept[1] or owner and kept[1] ~= owner then return 'missing' end
+  local turns = redis.call('LLEN', TURNS)
+  local least = last and last ~= '' and 1 or 0  -- an earlier build kept no count
+  local wrong = turns < (tonumber(kept[5]) or least) and 'turns_missing'
+  if not known_shape(kept[2]) or not tonumber(kept[3]) or not tonumber(fence) then
+    wrong = 'damaged'
   end
-  local least = kept[5] and kept[5] ~= '' and 1 or 0  -- an earlier build kept no count
-  if redis.call('LLEN', TURNS) < (tonumber(kept[4]) or least) then return 'turns_missing' end
-end
-
--- Why the owner cannot have the session: its flaw, or 'missing': there is none of this owner's.
-local function refusal(owner)
-  if not owned_by(owner) then return 'missing' end
-  return flaw()
-end
-
--- Change the number of turns, before the turns themselves.
-local function count(by)
-  redis.call('HSETNX', META, 'count', redis.call('LLEN', TURNS))
-  redis.call('HINCRBY', META, 'count', by)
+  return wrong, turns, fence, last
 end
 
 -- Whether this turn began the session and none was ever stored in it.
@@ -48,10 +42,10 @@ local function unborn(turn)
   return redis.call('HGET', META, 'born_by') == turn and redis.call('HEXISTS', META, 'last') == 0
 end
 
--- The session's fields in the order above, then the number of its turns.
-local function session()
+-- The session's fields in the order above, then the number of its turns, if that is known already.
+local function session(turns)
   local values = redis.call('HMGET', META, unpack(FIELDS))
-  values[#values + 1] = redis.call('LLEN', TURNS)
+  values[#values + 1] = turns or redis.call('LLEN', TURNS)
   return values
 end
 

@@ -2,7 +2,7 @@
 --
 -- ARGV: turn id, fence, the turn's record, a title for a session that has none, the turn that this
 --       one replaces ('' for none), then pairs of field and value that the turn changes.
--- Returns: 'ok', 'missing' (the session is gone), what is wrong with it (_session.lua: flaw) or
+-- Returns: 'ok', 'missing' (the session is gone), what is wrong with it (_session.lua: look) or
 --       'lost' (the lease ran out and another turn or an undo came between).
 -- Safe to run twice: a turn that is among the newest already is not appended again.
 
@@ -10,11 +10,11 @@
 local KNOWN = 32
 
 local turn, fence, record, title, replaced = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local last = redis.call('HGET', META, 'last')
+local wrong, _, newest_fence, last = look()
 
-if redis.call('EXISTS', META) == 0 then return 'missing' end
+if wrong == 'missing' then return wrong end
 if last == turn then return 'ok' end
-if redis.call('HGET', META, 'fence') ~= fence then
+if newest_fence ~= fence then
   for _, newer in ipairs(redis.call('LRANGE', TURNS, -KNOWN, -2)) do
     if string.match(newer, '^%d+ (%S+)') == turn then return 'ok' end
   end
@@ -22,17 +22,12 @@ if redis.call('HGET', META, 'fence') ~= fence then
 end
 
 if replaced ~= '' and last ~= replaced then return 'lost' end
-local wrong = flaw()
 if wrong then return wrong end
 
-if replaced ~= '' then
-  redis.call('RPOP', TURNS)
-else
-  count(1)
-end
-redis.call('RPUSH', TURNS, record)
+if replaced ~= '' then redis.call('RPOP', TURNS) end
+local count = redis.call('RPUSH', TURNS, record)
 set_fields(6, #ARGV)
-redis.call('HSET', META, 'last', turn, 'updated', string.format('%.0f', now_ms()))
+redis.call('HSET', META, 'last', turn, 'count', count, 'updated', string.format('%.0f', now_ms()))
 if redis.call('HGET', META, 'title') == '' then redis.call('HSET', META, 'title', title) end
 touch()
 if redis.call('GET', LOCK) == turn then redis.call('DEL', LOCK) end

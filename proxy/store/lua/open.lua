@@ -3,23 +3,20 @@
 -- ARGV: owner, turn id, lease in milliseconds, tokens of history to read at most when the session
 --       has no window of its own, the same when the turn names its model ('' when it does not),
 --       1 to leave the newest turn out because it is being answered anew.
--- Returns: {why not} (_session.lua: refusal), {'busy', milliseconds}, {'empty'} (nothing to answer
---       anew) or
---       {'ok', fence, session, turns, the turn that was left out}.
+-- Returns: {why not} (_session.lua: look), {'busy', milliseconds}, {'empty'} (nothing to answer
+--       anew) or {'ok', fence, session, turns, the turn that was left out}.
 -- Safe to run twice: the turn that holds the lock gets the same fence again.
 
 local owner, turn, lease, window, named, anew = unpack(ARGV)
 
-local refused = refusal(owner)
-if refused then return { refused } end
+local wrong, count, fence = look(owner)
+if wrong then return { wrong } end
 local busy = busy_for(turn)
 if busy > 0 then return { 'busy', busy } end
 
-local count = redis.call('LLEN', TURNS)
 local newest = anew == '1' and redis.call('LINDEX', TURNS, -1) or false
 if anew == '1' and not newest then return { 'empty' } end
 
-local fence = redis.call('HGET', META, 'fence')
 if redis.call('GET', LOCK) ~= turn then
   fence = redis.call('HINCRBY', META, 'fence', 1)
 end
@@ -40,4 +37,4 @@ while last >= 0 and left > 0 do
   end
   last = last - 32
 end
-return { 'ok', tonumber(fence), session(), turns, newest }
+return { 'ok', tonumber(fence), session(count), turns, newest }

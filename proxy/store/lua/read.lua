@@ -1,8 +1,8 @@
 -- Read a session and some of its turns.
 --
 -- ARGV: owner, first and last turn as LRANGE counts them.
--- Returns: {why not} (_session.lua: refusal) or {'ok', session, turns}.
+-- Returns: {why not} (_session.lua: look) or {'ok', session, turns}.
 
-local refused = refusal(ARGV[1])
-if refused then return { refused } end
-return { 'ok', session(), redis.call('LRANGE', TURNS, ARGV[2], ARGV[3]) }
+local wrong, count = look(ARGV[1])
+if wrong then return { wrong } end
+return { 'ok', session(count), redis.call('LRANGE', TURNS, ARGV[2], ARGV[3]) }

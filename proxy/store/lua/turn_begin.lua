@@ -1,7 +1,8 @@
 -- Begin the log of a turn that streams.
 --
 -- KEYS: meta (hash of v (_record.lua), owner, session, status: running or ended, alive: until when
---       its producer surely lives, in milliseconds, cancel), log (stream; an entry is a batch of events, its id the last one's).
+--       its producer surely lives, in milliseconds, cancel), log (stream; an entry is a batch of
+--       events, its id the last one's).
 -- ARGV: owner, session id, lease in milliseconds, milliseconds to keep it.
 -- Returns: 1. Safe to run twice.
 
