@@ -1,7 +1,7 @@
 -- Shared by the scripts of a session. Its keys, always in this order:
 --   KEYS[1] meta: a hash of v (_record.lua), owner, count (the number of turns), title, system,
---           persona, model, window, parameters, ttl (seconds), created and updated (milliseconds), fence, last (the newest turn's id),
---           born_by (the turn that began it).
+--           persona, model, window, parameters, ttl (seconds), created and updated
+--           (milliseconds), fence, last (the newest turn's id), born_by (the turn that began it).
 --   KEYS[2] turns: a list, oldest first; each '<tokens> <turn id> <JSON>'.
 --   KEYS[3] lock: the id of the turn that is running, with its lease.
 -- The fence counts openings: a turn whose number is not the newest any more cannot commit.
