@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flask import request
 
 from proxy.domain.request import Caller, Claim
-from proxy.errors import InvalidRequest, TurnNotFound, UpstreamTimeout
+from proxy.errors import InvalidRequest, RecordDamaged, TurnNotFound, UpstreamTimeout
 from proxy.store import idempotency
 from proxy.store.connection import time_us
 
@@ -87,7 +87,7 @@ class Repeats:
     def _told(self, turn_id: str, owner: str) -> list[bytes] | None:
         try:
             return self._reader.whole(turn_id, owner)
-        except TurnNotFound:
+        except (TurnNotFound, RecordDamaged):
             return None
 
     def _states(self, claim: Claim, earlier: AlreadyAsked) -> Iterator[AlreadyAsked]:

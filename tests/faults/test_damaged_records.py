@@ -120,6 +120,24 @@ def test_a_damaged_idempotency_key_is_neither_replayed_nor_asked_again(
     assert chatgpt.stats()["requests"] == 1
 
 
+def test_a_repeat_is_answered_from_its_answer_where_the_turn_s_log_is_damaged(
+    store: Store, api: Client, chatgpt: Control
+) -> None:
+    asked: dict[str, Any] = {
+        "json": {"message": "Hello", "stream": True},
+        "headers": {"Idempotency-Key": "once"},
+    }
+    first = api.post("/chat", **asked)
+    meta, _ = keyspace.turn(first.headers["X-Turn-ID"])
+    wait_until(lambda: hash_of(store, meta)["status"] == "ended", "the log to be written")
+    put(store, meta, v=NEWER)
+    again = api.post("/chat", **asked)
+    (done, repeated) = (answer.text.partition("event: done\n")[2] for answer in (first, again))
+    assert done
+    assert repeated == done
+    assert chatgpt.stats()["requests"] == 1
+
+
 def test_the_events_of_a_damaged_turn_are_not_told(store: Store, api: Client) -> None:
     with stream(api) as heard:
         heard.until("done")
