@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 START = 1_750_000_000_000_000
 BUCKETS = (
-    new_bucket(60, 10),
-    new_bucket(600, 100, "tokens"),
-    new_bucket(0, 5, "concurrency"),
+    new_bucket(60, 10_000),
+    new_bucket(600, 100_000, "tokens"),
+    new_bucket(0, 10_000, "concurrency"),
 )
+"""They hold enough for every test of a run: nothing is refused."""
 COSTS = {"requests": 1, "tokens": 5, "concurrency": 1}
 
 
