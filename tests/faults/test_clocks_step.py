@@ -21,7 +21,9 @@ HOUR_US = 3_600_000_000
 NOW_US = 1_800_000_000_000_000
 DATED = {
     "proxy/commits.py",  # when a turn was made, as it is shown
-    "proxy/limiter.py",  # which day and hour usage is counted in, and when a budget renews itself
+    "proxy/limiter.py",  # which day and hour usage is counted in
+    "proxy/refusals.py",  # the date at which a budget renews itself, in a sentence
+    "proxy/store/activity.py",  # which workers were heard of lately; each tells again in a second
     "proxy/operators",  # when keys were made, revoked and expire
     "proxy/cli",
     "proxy/web/admin",
