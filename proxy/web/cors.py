@@ -41,6 +41,7 @@ EXPOSED = (
     "X-Request-ID",
     "X-Session-ID",
     "X-Turn-ID",
+    "X-Degraded",
     "X-Dropped-Params",
     "Idempotent-Replayed",
     "Preference-Applied",
