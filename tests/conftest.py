@@ -64,12 +64,13 @@ def simulator() -> Iterator[SimulatedChatGPT]:
 
 
 @pytest.fixture
-def chatgpt(simulator: SimulatedChatGPT, store: Store) -> Control:
-    """The simulated ChatGPT's controls, all as new; nothing is known of its limits."""
+def chatgpt(simulator: SimulatedChatGPT, store: Store) -> Iterator[Control]:
+    """The simulated ChatGPT's controls, all as new, also for what comes after the test."""
     control = Control(simulator.url)
     control.reset()
     forget(store)
-    return control
+    yield control
+    control.reset()
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ def test_a_turn_is_refused_soon_then_at_once_and_nothing_is_changed(
         assert all(refused(answer) for answer, _ in answers)
         assert min(seconds for _, seconds in answers) < 0.1
     assert chatgpt.stats()["requests"] == 1
+    wait_until(lambda: caller.get(f"/sessions/{session_id}").ok, "the session to be read again")
     turns = caller.get(f"/sessions/{session_id}").json()["turns"]
     assert [turn["message"] for turn in turns] == ["before"]
 
