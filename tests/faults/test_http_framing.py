@@ -103,7 +103,7 @@ def everything(port: int, sent: bytes) -> bytes:
     """All that the service answers to this, and that the sender ends there."""
     answered = b""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        with suppress(ConnectionError):  # who sends on after a refusal may meet an RST
+        with suppress(OSError):  # who sends on after a refusal may meet an RST
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
         with suppress(ConnectionResetError):
