@@ -53,6 +53,13 @@ class Fragile:
         """Run a command in Redis, past the service."""
         self.store.run(Command(command, lambda _: None))
 
+    def forget(self) -> None:
+        """Redis closes every connection, and drops its scripts."""
+        made = self.way.connections
+        self.tell("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        self.tell("SCRIPT", "FLUSH")
+        wait_until(lambda: self.way.ended >= made, "the connections to be closed")
+
     @contextmanager
     def hung(self) -> Iterator[None]:
         """Redis is stopped."""

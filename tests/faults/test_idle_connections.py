@@ -24,8 +24,7 @@ def test_turns_go_on_and_are_counted_exactly(
     assert all(answer.ok for answer in threads.map(lambda _: caller.chat(), range(8)))
     session_id = caller.chat("0").json()["session_id"]
     for number in range(1, 6):
-        fragile.tell("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        fragile.tell("SCRIPT", "FLUSH")
+        fragile.forget()
         assert caller.chat(str(number), session_id=session_id).ok
     assert messages(caller, session_id) == ["0", "1", "2", "3", "4", "5"]
     left = caller.post("/chat", json={}).headers["x-ratelimit-remaining-requests"]
@@ -38,6 +37,5 @@ def test_a_stream_goes_on(fragile: Fragile, chatgpt: Control) -> None:
     answer = caller.request("POST", "/chat", json={"message": "x", "stream": True}, stream=True)
     events = answer.iter_lines()
     assert next(events) == b"id: 1"
-    fragile.tell("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-    fragile.tell("SCRIPT", "FLUSH")
+    fragile.forget()
     assert b"event: done" in list(events)

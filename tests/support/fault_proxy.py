@@ -28,6 +28,7 @@ class FaultProxy:
     Attributes:
         url: `target`'s URL with the proxy's address in place of the server's.
         connections: how many were made.
+        ended: how many of them are closed.
         round_trips: how many were begun.
         sent: bytes to the server.
         received: bytes from it.
@@ -40,7 +41,7 @@ class FaultProxy:
     def __init__(self, target: str) -> None:
         """Nothing is listened on yet; `target` is a URL of http, redis or unix."""
         self._target = urlsplit(target)
-        self.connections = self.round_trips = self.sent = self.received = 0
+        self.connections = self.ended = self.round_trips = self.sent = self.received = 0
         self.latency_s = 0.0
         self.blackhole = False
         self.refusal = ""
@@ -111,6 +112,8 @@ class FaultProxy:
                     self._answer(server, client, number)
                     answered = True
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        with self._lock:
+            self.ended += 1
 
     def _ask(
         self, client: socket.socket, server: socket.socket, number: int, answered: bool
