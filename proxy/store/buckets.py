@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from proxy.domain.limits import PERIOD_S, Balance, Bucket, Room
 from proxy.store import keyspace
-from proxy.store.connection import Argument, Command, script
+from proxy.store.connection import Command, script
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from proxy.store.server import Argument
     from proxy.store.usage import Count
 
 MICRO = 1_000_000

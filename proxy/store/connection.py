@@ -1,26 +1,17 @@
-"""The connection to Redis: commands in, replies out, one round trip a call.
-
-redis-py's connections are used without its client: a batch is one write and one read, it is never
-sent twice by itself (its scripts may have run), and a connection whose reply was not read to the
-end is closed, so that no reply can reach another caller.
-"""
+"""The connection to Redis: commands in, replies out, one round trip a call."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import gevent
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from proxy.store import record
+from proxy.store import record, scripts
 from proxy.store.outage import Outage, unavailable
+from proxy.store.server import Argument, Batch, Server
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
@@ -30,22 +21,7 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
 
 T = TypeVar("T")
-Argument = str | bytes | int | float
 
-_SCRIPTS: dict[str, tuple[str, ...]] = {
-    "reserve": ("_limits", "_usage", "_rooms"),
-    "settle": ("_limits", "_usage"),
-    "leave": ("_limits", "_rooms"),
-    **dict.fromkeys(("peek", "hold", "learn"), ("_limits",)),
-    **dict.fromkeys(
-        ("create", "open", "commit", "release", "renew", "read", "patch", "undo", "delete"),
-        ("_record", "_session"),
-    ),
-    **dict.fromkeys(("list", "list_session"), ()),
-    **dict.fromkeys(("turn_begin", "turn_read", "turn_cancel", "claim"), ("_record",)),
-    **dict.fromkeys(("turn_append", "claim_renew", "claim_end"), ()),
-}
-"""The scripts of store/lua, and the files that stand before each."""
 _WRAPPED = re.compile(r": -([A-Z]+) ")
 _REFUSED_EVERY_S = 60.0
 """Redis answers and refuses, each kind of refusal: how often the log says so."""
@@ -83,7 +59,7 @@ def script(
     read: record.Name | None = None,
 ) -> Command[T]:
     """A command that runs one of the scripts in store/lua."""
-    return Command(("EVALSHA", _digests()[name], len(keys), *keys, *arguments), parse, read)
+    return Command(("EVALSHA", scripts.digests()[name], len(keys), *keys, *arguments), parse, read)
 
 
 class Store:
@@ -95,17 +71,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self.outage = Outage(settings, self._answers)
-        self._pool: Any = redis.BlockingConnectionPool.from_url(
-            settings.redis_url.get_secret_value(),
-            protocol=2,
-            max_connections=settings.redis_max_connections,
-            timeout=settings.redis_timeout,
-            socket_connect_timeout=settings.redis_connect_timeout,
-            socket_timeout=settings.redis_timeout,
-            retry=Retry(NoBackoff(), 0),
-            client_name="chat-proxy",
-            driver_info=None,  # sends CLIENT SETINFO, which Redis before 7.2 does not know
-        )
+        self._server = Server(settings.redis_url.get_secret_value(), settings)
 
     def run(self, command: Command[T]) -> T:
         """Run one command.
@@ -145,27 +111,8 @@ class Store:
                 raise unavailable()
         return [command.understand(reply) for command, reply in zip(commands, replies, strict=True)]
 
-    def _run(self, packed: list[tuple[Argument, ...]]) -> list[Any]:
-        replies = self._exchange(packed)
-        if any(isinstance(reply, redis.exceptions.NoScriptError) for reply in replies):
-            self._exchange([("SCRIPT", "LOAD", text) for text in _texts().values()])
-            replies = self._exchange(packed)
-        return replies
-
-    def _exchange(self, commands: list[tuple[Argument, ...]], *, trial: bool = False) -> list[Any]:
-        connection = self._pool.get_connection()
-        whole = False
-        try:
-            if self.outage.lasts and not trial:  # it began while this one waited for a connection
-                raise redis.ConnectionError
-            connection.send_packed_command(connection.pack_commands(commands))
-            replies = [_read(connection) for _ in commands]
-            whole = True
-        finally:
-            if not whole:
-                connection.disconnect()
-            self._pool.release(connection)
-        return replies
+    def _run(self, batch: Batch) -> list[Any]:
+        return self._server.run(batch, unless=lambda: self.outage.lasts)
 
     def _gone(self, error: Exception) -> StoreUnavailable:
         if not self.outage.lasts:
@@ -176,7 +123,7 @@ class Store:
     def _answers(self) -> bool:
         """Whether Redis is back, asked during an outage."""
         try:
-            self._exchange([("PING",)], trial=True)
+            self._server.run([("PING",)])
         except (redis.RedisError, OSError) as error:
             logs.problem("redis_watch", error, every_s=_REFUSED_EVERY_S)
             return False
@@ -185,7 +132,7 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self.outage.close()
-        self._pool.disconnect()
+        self._server.close()
 
 
 def _refusal(reply: redis.RedisError) -> str:
@@ -197,31 +144,6 @@ def _refusal(reply: redis.RedisError) -> str:
 def _of_type(reply: redis.RedisError) -> bool:
     """Whether the key holds another type of value than the record's."""
     return "WRONGTYPE" in str(reply)
-
-
-def _read(connection: Any) -> Any:
-    """One reply; an error reply is a value, the replies behind it must be read all the same."""
-    try:
-        return connection.read_response()
-    except redis.ResponseError as error:
-        return error
-
-
-@cache
-def _texts() -> dict[str, str]:
-    folder = resources.files("proxy.store") / "lua"
-    return {
-        name: "".join((folder / f"{part}.lua").read_text("utf-8") for part in (*preludes, name))
-        for name, preludes in _SCRIPTS.items()
-    }
-
-
-@cache
-def _digests() -> dict[str, str]:
-    return {
-        name: hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-        for name, text in _texts().items()
-    }
 
 
 def decoded(reply: list[bytes]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from proxy.store.connection import Command, script
 
 if TYPE_CHECKING:
     from proxy.domain.upstream_limits import Told, UpstreamLimits
-    from proxy.store.connection import Argument
+    from proxy.store.server import Argument
 
 MOST_MODELS = 256
 """So many models are learned: an upstream that takes any name must not fill Redis."""

@@ -13,12 +13,13 @@ import orjson
 from proxy.domain.conversation import Opened, Session
 from proxy.errors import InvalidRequest, RecordDamaged, SessionBusy, SessionNotFound, TurnsMissing
 from proxy.store import keyspace, record, turns
-from proxy.store.connection import Argument, Command, script
+from proxy.store.connection import Command, script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from proxy.domain.conversation import Turn
+    from proxy.store.server import Argument
 
 BUSY_RETRY_S = 1.0
 """When to look again at a session that another turn holds: nobody knows when that turn ends."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from proxy.domain.usage_report import Kind
-    from proxy.store.connection import Argument
+    from proxy.store.server import Argument
 
 HOUR_S = 3600
 Parts = dict[str, Metrics]

@@ -96,10 +96,10 @@ def test_a_reply_that_came_too_late_reaches_nobody(redis_server: EmbeddedRedis) 
 
 
 def test_a_connection_with_an_unread_reply_is_not_used_again(store: Store) -> None:
-    connection = store._pool.get_connection()
+    connection = store._server._pool.get_connection()
     connection.send_command("ECHO", "Ada's secret")
     assert connection.can_read(timeout=5)
-    store._pool.release(connection)
+    store._server._pool.release(connection)
     assert [store.run(echo(text)) for text in "abc"] == ["a", "b", "c"]
 
 
@@ -125,9 +125,9 @@ def test_a_reply_that_is_cut_is_told(redis_server: EmbeddedRedis, size: int) -> 
 
 
 def test_idle_connections_that_redis_closed_are_replaced_unseen(store: Store) -> None:
-    connections = [store._pool.get_connection() for _ in range(3)]
+    connections = [store._server._pool.get_connection() for _ in range(3)]
     for connection in connections:
-        store._pool.release(connection)
+        store._server._pool.release(connection)
     store.run(said("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
     assert [store.run(echo(text)) for text in "abcd"] == ["a", "b", "c", "d"]
 
@@ -168,8 +168,8 @@ def test_a_redis_that_comes_back_is_used_at_once(own_redis: EmbeddedRedis) -> No
 
 def test_connections_that_were_reset_are_replaced(redis_server: EmbeddedRedis) -> None:
     with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
-        connection = store._pool.get_connection()
-        store._pool.release(connection)
+        connection = store._server._pool.get_connection()
+        store._server._pool.release(connection)
         proxy.reset()
         with pytest.raises(redis.ConnectionError):
             connection.can_read(timeout=5)
