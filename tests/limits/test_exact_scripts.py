@@ -29,12 +29,12 @@ Entry = tuple[int, int, int, int]
 
 
 @pytest.mark.parametrize(
-    ("seconds", "least"),
-    [(6, 0.9), pytest.param(60, 0.99, marks=pytest.mark.soak)],
+    ("seconds", "least", "demand"),
+    [(6, 0.9, 2), pytest.param(60, 0.99, 10, marks=pytest.mark.soak)],
     ids=["short", "long"],
 )
 def test_no_window_admits_more_than_burst_and_rate_times_time(
-    redis_server: EmbeddedRedis, store: Store, seconds: int, least: float
+    redis_server: EmbeddedRedis, store: Store, seconds: int, least: float, demand: int
 ) -> None:
     run = client_keys.new_id()
     notes = _hammered(redis_server.url, run, seconds)
@@ -59,7 +59,7 @@ def test_no_window_admits_more_than_burst_and_rate_times_time(
     admitted = sum(entry[2] for entry in entries)
     asked = sum(worker.asked for worker in notes)
     print(f"{seconds} s: asked {asked}, allowed {allowed:.0f}, admitted {admitted}")
-    assert asked > 10 * allowed
+    assert asked > demand * allowed
     assert least * allowed <= admitted
     _assert_kept_is_exact(store, shared, entries)
 
