@@ -32,6 +32,7 @@ bench: .venv/installed-dev ## What answers and streams cost beside a floor app; 
 	$(BIN)/python -m bench.streams
 	$(BIN)/python -m bench.streams --streams 2000 --rate 1 --samples 0
 	$(BIN)/python -m bench.limits
+	$(BIN)/python -m bench.memory
 
 bench-peers: .venv/installed-dev ## The service beside LiteLLM, which gets a venv of its own
 	@test -x .venv-peers/bin/litellm || $(PYTHON) -m venv .venv-peers

@@ -10,6 +10,7 @@ import selectors
 import socket
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -112,6 +113,13 @@ class Load:
         self.listeners.append(listener)
         self._watch(connection, lambda: self._hear(listener))
         return listener
+
+    def leave(self, listener: Listener) -> None:
+        """Close a client's connection."""
+        with suppress(KeyError):  # it is not watched any more once the service closed it
+            self._selector.unregister(listener.connection)
+        listener.connection.close()
+        self.listeners.remove(listener)
 
     def run(self, until: Callable[[], bool]) -> None:
         """Talk and listen until something holds; looked at every few milliseconds."""
