@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
 
 _MOST_FILES = 65_536
+_M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 262_144
+"""mallopt(3): memory of this size and more is mapped by itself, and given back when it is freed."""
 
 
 def _checked() -> Settings:
@@ -32,6 +35,17 @@ def _allow_files() -> None:
     """Let a worker have as many connections as the system allows: each is an open file."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, _MOST_FILES)), hard))
+
+
+def _give_memory_back() -> None:
+    """Keep glibc from raising what it maps by itself once something large was freed.
+
+    Large answers would be cut from the heap after the first one, and leave holes: 20 of 2 MB made
+    a worker grow by 22 MB for good, and by 2 MB with this. Other C libraries do not know it.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
 
 
 def on_starting(server: Any) -> None:
@@ -62,6 +76,7 @@ try:
 except SettingsError as error:
     sys.exit(f"chat-proxy: {error}")
 _allow_files()
+_give_memory_back()
 
 bind = f"{settings.host}:{settings.port}"
 workers = settings.workers
