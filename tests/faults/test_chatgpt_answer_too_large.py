@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from proxy.embedded import EmbeddedRedis
     from proxy.simulator.process import SimulatedChatGPT
-    from tests.conftest import NewKey
+    from tests.conftest import NewKey, StartService
     from tests.support.service import Client
     from tests.support.simulator import Control
 
@@ -42,6 +42,8 @@ STREAMED: list[dict[str, Any]] = [
 ]
 USUAL_MIB, STRICT_MIB = 40, 20
 USUAL_S, STRICT_S = 5, 0.25
+KEPT_MIB = 10
+"""Without glibc told to give it back, a worker kept 20."""
 
 
 def named(reply: dict[str, Any]) -> str:
@@ -157,3 +159,16 @@ def test_strictly_nobody_waits_and_little_memory_is_taken(
     chatgpt.defaults(**reply)
     with held(service, STRICT_MIB), nobody_waits(service, STRICT_S):
         client.chat(stream=reply in STREAMED)
+
+
+def test_the_memory_of_large_answers_is_given_back(
+    start_service: StartService, chatgpt: Control
+) -> None:
+    service = start_service(PROXY_UPSTREAM_BREAKER_FAILURES="1000", PROXY_AUTH="open")
+    client = service.client()
+    assert all(client.chat().ok for _ in range(5))
+    (pid,) = service.workers
+    before = memory(pid)["VmRSS"]
+    chatgpt.defaults(fault="enormous_line", size=2_000_000)
+    assert all(client.chat().ok for _ in range(10))
+    assert memory(pid)["VmRSS"] - before < KEPT_MIB
