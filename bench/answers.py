@@ -45,6 +45,8 @@ class Case:
         worker: who answers.
         many: what came at MANY connections, in each round.
         single: likewise at one.
+        cpu_us: the worker's time for an answer at MANY connections, in each round.
+        single_cpu_us: likewise at one.
     """
 
     name: str
@@ -54,26 +56,41 @@ class Case:
     worker: Target | None = None
     many: list[Told] = field(default_factory=list)
     single: list[Told] = field(default_factory=list)
+    cpu_us: list[float] = field(default_factory=list)
+    single_cpu_us: list[float] = field(default_factory=list)
 
     def measure(self, seconds: float) -> None:
         """One round."""
-        self.many.append(post(self.url, self.bodies, self.key, MANY, seconds))
-        self.single.append(post(self.url, self.bodies, self.key, 1, seconds))
+        for connections, told, spent in (
+            (MANY, self.many, self.cpu_us),
+            (1, self.single, self.single_cpu_us),
+        ):
+            before = self._cpu_s()
+            told.append(post(self.url, self.bodies, self.key, connections, seconds))
+            spent.append((self._cpu_s() - before) / told[-1].answers * 1e6)
 
     def added(self, direct: Case) -> float:
         """Milliseconds that the median answer took more than directly, one at a time."""
         return self._p50() - direct._p50()
 
     def row(self, floor: Case, direct: Case) -> str:
-        """Medians of all rounds, and the ratio to the floor in each of them."""
+        """Medians of all rounds, and of the ratios to the floor in each of them."""
         per_s = statistics.median(told.per_s for told in self.many)
         pairs = zip(self.many, floor.many, strict=True)
         ratio = statistics.median(own.per_s / its.per_s for own, its in pairs)
+        costs = zip(floor.cpu_us, self.cpu_us, strict=True)
+        cheaper = statistics.median(its / own for its, own in costs) if self.worker else 0.0
+        cpu = (f"{statistics.median(us):,.0f} us" for us in (self.cpu_us, self.single_cpu_us))
         memory = f"{self.worker.worker.memory_info().rss / 1e6:.0f} MB" if self.worker else ""
         errors = sum(told.errors for told in self.many + self.single)
         ms = (f"{self._p50():.2f} ms", f"{self.added(direct):.2f} ms")
-        told = (self.name, f"{per_s:,.0f}", f"{ratio:.2f}", *ms, memory, str(errors))
+        shares = (f"{ratio:.2f}", *cpu, f"{cheaper:.2f}")
+        told = (self.name, f"{per_s:,.0f}", *shares, *ms, memory, str(errors))
         return f"| {' | '.join(told)} |"
+
+    def _cpu_s(self) -> float:
+        """What the worker, with all its threads, has computed so far."""
+        return sum(self.worker.worker.cpu_times()[:2]) if self.worker else 0.0
 
     def _p50(self) -> float:
         return statistics.median(told.p50_ms for told in self.single)
@@ -136,8 +153,9 @@ def measured(asked: list[Case], rounds: int, seconds: float) -> None:
 def printed(asked: list[Case], least: Case, direct: Case) -> None:
     """Print the table."""
     print(f"\n| one worker | answers/s, {MANY} at a time | of the floor", end="")
+    print(" | CPU of an answer | one at a time | CPU of the floor by it", end="")
     print(" | p50, one at a time | added | RSS | errors |")
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for case in asked:
         print(case.row(least, direct))
 

@@ -20,11 +20,13 @@ class Told:
     """What wrk saw.
 
     Attributes:
+        answers: how many came.
         per_s: answers a second.
         p50_ms: the median time to an answer; likewise p99_ms.
         errors: answers that were none, or other than 2xx and 3xx.
     """
 
+    answers: int
     per_s: float
     p50_ms: float
     p99_ms: float
@@ -55,4 +57,4 @@ def post(url: str, bodies: Sequence[str], key: str, connections: int, seconds: f
         )
     line = next(line for line in run.stdout.splitlines() if line.startswith("told "))
     requests, us, p50, p99, errors = map(int, line.split()[1:])
-    return Told(requests / us * 1e6, p50 / 1000, p99 / 1000, errors)
+    return Told(requests, requests / us * 1e6, p50 / 1000, p99 / 1000, errors)
