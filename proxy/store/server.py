@@ -1,8 +1,7 @@
 """One Redis server, reached through a bounded pool: a batch is one write and one read.
 
-redis-py's connections are used without its client: a batch is never sent twice by itself (its
-scripts may have run), and a connection whose reply was not read to the end is closed, so that no
-reply can reach another caller.
+A batch is never sent twice by itself (its scripts may have run), and a connection whose reply was
+not read to the end is closed, so that no reply can reach another caller.
 """
 
 from __future__ import annotations
@@ -10,18 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from proxy.store import scripts
+from proxy.store.wires import Argument, Batch, Wires
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.settings import Settings
 
-Argument = str | bytes | int | float
-Batch = list[tuple[Argument, ...]]
+__all__ = ["Argument", "Batch", "Server"]
 
 
 class Server:
@@ -34,17 +31,7 @@ class Server:
             url: where it is.
             settings: how many connections there may be, and how long they are waited for.
         """
-        self._pool: Any = redis.BlockingConnectionPool.from_url(
-            url,
-            protocol=2,
-            max_connections=settings.redis_max_connections,
-            timeout=settings.redis_timeout,
-            socket_connect_timeout=settings.redis_connect_timeout,
-            socket_timeout=settings.redis_timeout,
-            retry=Retry(NoBackoff(), 0),
-            client_name="chat-proxy",
-            driver_info=None,  # sends CLIENT SETINFO, which Redis before 7.2 does not know
-        )
+        self._wires = Wires(url, settings)
 
     def run(self, batch: Batch, *, unless: Callable[[], bool] = lambda: False) -> list[Any]:
         """The replies to these commands, in one round trip; scripts it does not know are loaded.
@@ -65,28 +52,21 @@ class Server:
         return replies
 
     def _exchange(self, batch: Batch, unless: Callable[[], bool]) -> list[Any]:
-        connection = self._pool.get_connection()
+        wire = self._wires.take()
         whole = False
         try:
             if unless():
                 raise redis.ConnectionError
-            connection.send_packed_command(connection.pack_commands(batch))
-            replies = [_read(connection) for _ in batch]
+            wire.send(batch)
+            replies = wire.replies(len(batch))
             whole = True
         finally:
-            if not whole:
-                connection.disconnect()
-            self._pool.release(connection)
+            if whole:
+                self._wires.give_back(wire)
+            else:
+                self._wires.drop(wire)
         return replies
 
     def close(self) -> None:
         """Close every connection."""
-        self._pool.disconnect()
-
-
-def _read(connection: Any) -> Any:
-    """One reply; an error reply is a value, the replies behind it must be read all the same."""
-    try:
-        return connection.read_response()
-    except redis.ResponseError as error:
-        return error
+        self._wires.close()

@@ -9,7 +9,6 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-import redis
 
 from proxy.domain.identifiers import new_turn_id
 from proxy.errors import StoreUnavailable
@@ -95,14 +94,6 @@ def test_a_reply_that_came_too_late_reaches_nobody(redis_server: EmbeddedRedis) 
         assert proxy.connections == 2
 
 
-def test_a_connection_with_an_unread_reply_is_not_used_again(store: Store) -> None:
-    connection = store._server._pool.get_connection()
-    connection.send_command("ECHO", "Ada's secret")
-    assert connection.can_read(timeout=5)
-    store._server._pool.release(connection)
-    assert [store.run(echo(text)) for text in "abc"] == ["a", "b", "c"]
-
-
 def test_a_lost_reply_is_told_and_its_command_ran_once(redis_server: EmbeddedRedis) -> None:
     with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
         key = f"cp:{new_turn_id()}"
@@ -122,14 +113,6 @@ def test_a_reply_that_is_cut_is_told(redis_server: EmbeddedRedis, size: int) -> 
             store.run(echo("a text"))
         proxy.cut_after = None
         assert store.run(echo("a text")) == "a text"
-
-
-def test_idle_connections_that_redis_closed_are_replaced_unseen(store: Store) -> None:
-    connections = [store._server._pool.get_connection() for _ in range(3)]
-    for connection in connections:
-        store._server._pool.release(connection)
-    store.run(said("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
-    assert [store.run(echo(text)) for text in "abcd"] == ["a", "b", "c", "d"]
 
 
 def test_where_nothing_listens_it_is_told_within_600_ms() -> None:
@@ -163,16 +146,6 @@ def test_a_redis_that_comes_back_is_used_at_once(own_redis: EmbeddedRedis) -> No
         with pytest.raises(StoreUnavailable):
             store.run(ping())
         own_redis.start()
-        assert store.run(ping())
-
-
-def test_connections_that_were_reset_are_replaced(redis_server: EmbeddedRedis) -> None:
-    with FaultProxy(redis_server.url) as proxy, opened(proxy.url) as store:
-        connection = store._server._pool.get_connection()
-        store._server._pool.release(connection)
-        proxy.reset()
-        with pytest.raises(redis.ConnectionError):
-            connection.can_read(timeout=5)
         assert store.run(ping())
 
 
