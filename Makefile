@@ -5,7 +5,7 @@ WORKERS ?= 4
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --no-emit-options --no-header --no-annotate --generate-hashes --allow-unsafe
 
-.PHONY: help run test soak lint bench bench-peers format pins clean
+.PHONY: help run test test-acl soak lint bench bench-peers format pins clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,10 @@ run: .venv/installed ## Serve on http://127.0.0.1:8080; embedded Redis and simul
 test: .venv/installed-dev ## Run all tests, against real parts that they start themselves
 	@tests/prerequisites.sh
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+test-acl: .venv/installed-dev ## Run them with the service as the Redis user of deploy/redis-users.acl
+	@tests/prerequisites.sh
+	TEST_REDIS_ACL=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 soak: .venv/installed-dev ## Run the tests that take minutes
 	$(BIN)/python -m pytest -m soak --timeout 900 -s

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.simulator.process import SimulatedChatGPT
 from proxy.store.connection import Store
@@ -15,6 +14,7 @@ from proxy.telemetry import logs
 from tests.support import custody
 from tests.support.keys import issue
 from tests.support.learned import forget
+from tests.support.redis_server import RedisServer
 from tests.support.service import ADMIN_TOKEN, CANARY, Client, Service
 from tests.support.simulator import Control
 
@@ -35,25 +35,32 @@ class StartService(Protocol):
 
 
 @pytest.fixture(scope="session")
-def redis_server() -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis() as server:
+def redis_server() -> Iterator[RedisServer]:
+    with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
-def own_redis() -> Iterator[EmbeddedRedis]:
+def own_redis() -> Iterator[RedisServer]:
     """A Redis that a test may break."""
-    with EmbeddedRedis() as server:
+    with RedisServer() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def store(redis_server: EmbeddedRedis) -> Iterator[Store]:
+def redis_admin(redis_server: RedisServer) -> Iterator[Store]:
+    """Who looks after Redis: may run the commands that the service's user may not."""
+    with redis_server.admin() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def store(redis_server: RedisServer, redis_admin: Store) -> Iterator[Store]:
     logs.silence()
     settings = load({"REDIS_URL": redis_server.url, "OPENAI_API_KEY": CANARY})
     opened = Store(settings)
     yield opened
-    custody.check_redis(opened)
+    custody.check_redis(redis_admin)
     opened.close()
 
 
@@ -74,7 +81,7 @@ def chatgpt(simulator: SimulatedChatGPT, store: Store) -> Iterator[Control]:
 
 
 @pytest.fixture(scope="session")
-def service(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Service]:
+def service(redis_server: RedisServer, simulator: SimulatedChatGPT) -> Iterator[Service]:
     """The service with two workers, for tests that leave it as it is."""
     settings = {
         "WEB_CONCURRENCY": "2",
@@ -86,9 +93,7 @@ def service(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterato
 
 
 @pytest.fixture
-def start_service(
-    redis_server: EmbeddedRedis, simulator: SimulatedChatGPT
-) -> Iterator[StartService]:
+def start_service(redis_server: RedisServer, simulator: SimulatedChatGPT) -> Iterator[StartService]:
     with ExitStack() as started:
 
         def start(**settings: str) -> Service:

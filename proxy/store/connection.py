@@ -33,19 +33,29 @@ class Command(Generic[T]):
 
     Attributes:
         record: which record it reads; a reply that makes no sense is RecordDamaged then.
+        spared: its reply is None where Redis does not let the service's user run it.
     """
 
     arguments: tuple[Argument, ...]
     parse: Callable[[Any], T]
     record: record.Name | None = None
+    spared: bool = False
 
     def in_list(self) -> Command[T | None]:
         """The same for a list, which leaves a record out that cannot be read."""
         named = replace(self.record, in_list=True) if self.record else None
         return Command(self.arguments, self.parse, named)
 
+    def bears(self, error: redis.RedisError) -> bool:
+        """Whether this error is an answer: of a record, that its key holds another type."""
+        if self.spared:
+            return isinstance(error, redis.exceptions.NoPermissionError)
+        return self.record is not None and "WRONGTYPE" in str(error)
+
     def understand(self, reply: Any) -> Any:
         """What the reply says."""
+        if self.spared and isinstance(reply, redis.RedisError):
+            return None
         if self.record is None:
             return self.parse(reply)
         return record.understood(self.record, self.parse, reply)
@@ -106,7 +116,7 @@ class Store:
             raise self._gone(error) from None
         self.outage.succeeded()
         for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, redis.RedisError) and not (command.record and _of_type(reply)):
+            if isinstance(reply, redis.RedisError) and not command.bears(reply):
                 logs.problem(_refusal(reply), reply, every_s=_REFUSED_EVERY_S)
                 raise unavailable()
         return [command.understand(reply) for command, reply in zip(commands, replies, strict=True)]
@@ -139,11 +149,6 @@ def _refusal(reply: redis.RedisError) -> str:
     """What refuses: Redis 6.2 wraps a script's error into words, the code comes after a dash."""
     code = _WRAPPED.search(str(reply))
     return f"redis {code[1]}" if code else "redis"
-
-
-def _of_type(reply: redis.RedisError) -> bool:
-    """Whether the key holds another type of value than the record's."""
-    return "WRONGTYPE" in str(reply)
 
 
 def decoded(reply: list[bytes]) -> dict[str, str]:

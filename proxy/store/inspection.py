@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 OLDEST_REDIS = (6, 2)
 MENDED_S = 10.0
 """When to look again at what a person has to mend."""
+UNSEEN = "its user may not run INFO: version, role, memory and file were not looked at"
 _SECTIONS = ("server", "memory", "persistence", "replication")
 
 
@@ -32,12 +33,14 @@ class Finding:
 
 
 def examine(store: Store) -> list[Finding]:
-    """What Redis tells of itself; the first finding is its version.
+    """What Redis tells of itself; the first finding is its version, where it may be asked.
 
     Raises:
         StoreUnavailable: it cannot be asked.
     """
     sections = store.run_all(*map(info, _SECTIONS))
+    if None in sections:
+        return [Finding("warning", UNSEEN)]
     told: dict[str, str] = {name: value for part in sections for name, value in part.items()}
     return [*_of_server(told), *_of_memory(told), *_of_disk(told)]
 
@@ -65,21 +68,22 @@ def report(store: Store, settings: Settings) -> None:
             logs.notice("redis_unsafe", told=finding.told)
 
 
-def wrong(store: Store) -> StoreUnavailable | None:
-    """Why Redis, which answers, cannot be worked with; None if it can.
+def readiness(store: Store) -> str:
+    """``ok`` if Redis can be worked with, or that it answers and may not be looked at.
 
     Raises:
-        StoreUnavailable: it does not answer.
+        StoreUnavailable: it does not answer, or cannot be worked with; the message says why.
     """
-    told = [finding.told for finding in examine(store) if finding.state == "wrong"]
-    if not told:
-        return None
-    return StoreUnavailable(f"Redis is not fit: {'; '.join(told)}.", retry_after=MENDED_S)
+    found = examine(store)
+    told = [finding.told for finding in found if finding.state == "wrong"]
+    if told:
+        raise StoreUnavailable(f"Redis is not fit: {'; '.join(told)}.", retry_after=MENDED_S)
+    return UNSEEN if found[0].told == UNSEEN else "ok"
 
 
-def info(section: str) -> Command[dict[str, str]]:
-    """A section of Redis's INFO, by name."""
-    return Command(("INFO", section), _pairs)
+def info(section: str) -> Command[dict[str, str] | None]:
+    """A section of Redis's INFO, by name; None where the service's user may not run it."""
+    return Command(("INFO", section), _pairs, spared=True)
 
 
 def _of_server(told: dict[str, str]) -> Iterator[Finding]:

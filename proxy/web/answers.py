@@ -87,7 +87,10 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "Html": {"html": told(items(TEXT), "of each text, in their order")},
     **described.ANSWERS,
-    "Status": {"status": told(TEXT, "ok"), "redis": told(TEXT, "ok, of readyz")},
+    "Status": {
+        "status": told(TEXT, "ok"),
+        "redis": told(TEXT, "of readyz: ok, or what it lacks"),
+    },
     "Document": {},
     "OpenAI": {},
     "Error": _ERROR,

@@ -27,9 +27,6 @@ def blueprint(store: Store, workload: Workload) -> Blueprint:
     def readyz() -> Response:
         if workload.draining:
             raise Draining
-        reason = inspection.wrong(store)
-        if reason is not None:
-            raise reason
-        return responses.json({"status": "ok", "redis": "ok"})
+        return responses.json({"status": "ok", "redis": inspection.readiness(store)})
 
     return routes

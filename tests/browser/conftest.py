@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from playwright.sync_api import ViewportSize, sync_playwright
 
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.store.connection import Store
 from tests.browser.dashboard import fill_up
 from tests.browser.visit import Visit
+from tests.support.redis_server import RedisServer
 from tests.support.service import ADMIN_TOKEN, CANARY, Service
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def chromium() -> Iterator[Browser]:
 def guarded(simulator: SimulatedChatGPT) -> Iterator[tuple[Service, Store]]:
     """A service with an admin token, and the store that nobody else knows."""
     with (
-        EmbeddedRedis() as redis,
+        RedisServer() as redis,
         Service(redis.url, simulator.url, PROXY_ADMIN_TOKEN=ADMIN_TOKEN) as running,
     ):
         store = Store(load({"REDIS_URL": redis.url, "OPENAI_API_KEY": CANARY}))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from proxy.embedded import EmbeddedRedis
-from proxy.settings import load
-from proxy.store.connection import Command, Store
+from proxy.store.inspection import UNSEEN
+from tests.support.redis_server import RedisServer
 from tests.support.service import CANARY, ROOT, clean_environment, free_port
 
 if TYPE_CHECKING:
@@ -29,13 +27,13 @@ class Doctor(Protocol):
 
 
 @pytest.fixture(scope="module")
-def sound_redis() -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis(appendonly=True) as server:
+def sound_redis() -> Iterator[RedisServer]:
+    with RedisServer(appendonly=True) as server:
         yield server
 
 
 @pytest.fixture
-def doctor(sound_redis: EmbeddedRedis, simulator: SimulatedChatGPT, chatgpt: Control) -> Doctor:
+def doctor(sound_redis: RedisServer, simulator: SimulatedChatGPT, chatgpt: Control) -> Doctor:
     sound = {
         "REDIS_URL": sound_redis.url,
         "OPENAI_BASE_URL": simulator.url,
@@ -112,20 +110,25 @@ def test_a_base_url_that_leads_elsewhere_is_told(
 
 
 def test_a_redis_that_keeps_nothing_on_disk_is_a_warning(
-    doctor: Doctor, redis_server: EmbeddedRedis
+    doctor: Doctor, redis_server: RedisServer
 ) -> None:
     told = doctor(REDIS_URL=redis_server.url)
     assert "warning redis     a crash loses turns: set appendonly yes" in told
 
 
 def test_a_redis_that_may_drop_sessions_is_wrong(doctor: Doctor) -> None:
-    with EmbeddedRedis() as server:
-        settings = load({"REDIS_URL": server.url, "OPENAI_API_KEY": CANARY})
-        with closing(Store(settings)) as operator:
-            policy = ("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-            operator.run(Command(policy, bool))
+    with RedisServer() as server:
+        server.tell("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
         told = doctor(status=1, REDIS_URL=server.url)
     assert "wrong   redis     it may drop sessions (allkeys-lru): use noeviction" in told
+
+
+def test_a_redis_that_may_not_be_looked_at_is_a_warning(doctor: Doctor) -> None:
+    with RedisServer() as server:
+        server.tell("ACL", "SETUSER", server.user, "-info")
+        told = doctor(REDIS_URL=server.url)
+        server.forget_refusals()
+    assert f"warning redis     {UNSEEN}" in told
 
 
 def test_a_variable_that_is_misspelt_is_a_warning(doctor: Doctor) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.embedded import EmbeddedRedis
 from tests.docs import pages
+from tests.support.redis_server import RedisServer
 from tests.support.service import Service
 from tests.support.simulator import Control
 
@@ -47,7 +47,7 @@ def runs(
     """All examples, run once: those in sh of a page one after the other in one shell."""
     Control(simulator.url).reset()
     with (
-        EmbeddedRedis() as redis,
+        RedisServer() as redis,
         Service(redis.url, simulator.url, PROXY_AUTH="open") as service,
     ):
         done: dict[Example, Run] = {}

@@ -15,10 +15,10 @@ PERMANENT = {"for ever", "the newest ten thousand entries"}
 """How docs/architecture.md says of a key that it does not end."""
 
 
-def endless(store: Store) -> set[str]:
+def endless(redis_admin: Store) -> set[str]:
     """The keys without an end."""
-    names = store.run(Command(("KEYS", "*"), list))
-    ends = store.run_all(*(Command(("PTTL", name.decode()), int) for name in names))
+    names = redis_admin.run(Command(("KEYS", "*"), list))
+    ends = redis_admin.run_all(*(Command(("PTTL", name.decode()), int) for name in names))
     return {name.decode() for name, left in zip(names, ends, strict=True) if left == -1}
 
 

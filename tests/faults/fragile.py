@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import requests
 
-    from proxy.embedded import EmbeddedRedis
     from tests.support.fault_proxy import FaultProxy
+    from tests.support.redis_server import RedisServer
     from tests.support.service import Client, Service
     from tests.support.simulator import Control
 
@@ -33,15 +33,17 @@ class Fragile:
     Attributes:
         redis: the server.
         way: between it and the service.
-        store: straight to it, for an operator.
+        store: straight to it.
+        admin: likewise, for who looks after Redis.
         service: asks nobody for a key.
         recovery_s: how long it took to be ready again, the last time.
     """
 
     def __init__(
-        self, redis: EmbeddedRedis, way: FaultProxy, store: Store, service: Service
+        self, redis: RedisServer, way: FaultProxy, store: Store, admin: Store, service: Service
     ) -> None:
-        self.redis, self.way, self.store, self.service = redis, way, store, service
+        self.redis, self.way, self.store, self.admin = redis, way, store, admin
+        self.service = service
         self.recovery_s = 0.0
 
     def caller(self, **key: Any) -> Client:
@@ -51,7 +53,7 @@ class Fragile:
 
     def tell(self, *command: str) -> None:
         """Run a command in Redis, past the service."""
-        self.store.run(Command(command, lambda _: None))
+        self.admin.run(Command(command, lambda _: None))
 
     def forget(self) -> None:
         """Redis closes every connection, and drops its scripts."""

@@ -15,9 +15,9 @@ import pytest
 
 from proxy.domain.limits import Bucket
 from proxy.store.buckets import peek
-from proxy.store.connection import Command
 from tests.streaming.listening import turns
 from tests.support.keys import issue
+from tests.support.reservations import reservations
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -112,10 +112,6 @@ def test_who_reads_no_more_is_let_go_also_where_nothing_streams(
     assert "Traceback" not in service.log
 
 
-def reservations(store: Store) -> set[bytes]:
-    return store.run(Command(("KEYS", "*:reservation:*"), set))
-
-
 def aborted_at(chatgpt: Control, many: int, since: float) -> float:
     """Seconds until so many streams were left."""
     wait_until(lambda: chatgpt.stats()["aborted_streams"] >= many, "ChatGPT to be left", 60)
@@ -126,9 +122,14 @@ def aborted_at(chatgpt: Control, many: int, since: float) -> float:
     ("streams", "limit_s"), [(50, 10.0), pytest.param(500, AT_ONCE_S, marks=pytest.mark.soak)]
 )
 def test_of_many_streams_a_fifth_goes_and_nothing_of_it_stays(
-    start_service: StartService, chatgpt: Control, store: Store, streams: int, limit_s: float
+    start_service: StartService,
+    chatgpt: Control,
+    store: Store,
+    redis_admin: Store,
+    streams: int,
+    limit_s: float,
 ) -> None:
-    before = reservations(store)
+    before = reservations(redis_admin)
     service = start_service(WEB_CONCURRENCY="2", PROXY_REDIS_TIMEOUT="5")
     key, token = issue(store, rpm=0, tpm=0, max_parallel=PLACES)
     caller = service.client(token)
@@ -151,7 +152,7 @@ def test_of_many_streams_a_fifth_goes_and_nothing_of_it_stays(
         print(f"\n{streams} streams, {len(gone)} left: after {max(took):.2f} s at the latest")
         assert max(took) <= limit_s
     wait_until(lambda: left(chatgpt), "ChatGPT to be left by all", 30)
-    wait_until(lambda: reservations(store) <= before, "the reservations to be given back")
+    wait_until(lambda: reservations(redis_admin) <= before, "the reservations to be given back")
     places = Bucket("key", key.id, "concurrency", PLACES, PLACES)
     assert store.run(peek([places], {})).balances[0].remaining == PLACES
     wait_until(lambda: clients(service) == 0, "the connections to be closed")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.embedded import EmbeddedRedis
-from proxy.settings import load
 from proxy.store.connection import Command, Store
 from tests.faults.endless_keys import endless, permanent
 from tests.streaming.listening import cancel, listen, stream
-from tests.support.service import ADMIN_TOKEN, CANARY, Service
+from tests.support.redis_server import RedisServer
+from tests.support.service import ADMIN_TOKEN, Service
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -26,21 +24,20 @@ ASKED: dict[str, Any] = {"model": "gpt-6-luna", "messages": [{"role": "user", "c
 
 
 @pytest.fixture
-def own_redis() -> Iterator[EmbeddedRedis]:
+def own_redis() -> Iterator[RedisServer]:
     """A Redis of the test's own."""
-    with EmbeddedRedis() as server:
+    with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
-def own_store(own_redis: EmbeddedRedis) -> Iterator[Store]:
-    settings = load({"REDIS_URL": own_redis.url, "OPENAI_API_KEY": CANARY})
-    with closing(Store(settings)) as store:
+def own_admin(own_redis: RedisServer) -> Iterator[Store]:
+    with own_redis.admin() as store:
         yield store
 
 
 @pytest.fixture
-def own_service(own_redis: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Service]:
+def own_service(own_redis: RedisServer, simulator: SimulatedChatGPT) -> Iterator[Service]:
     settings = {"PROXY_ADMIN_TOKEN": ADMIN_TOKEN, "PROXY_TURN_LEASE": "2"}
     with Service(own_redis.url, simulator.url, **settings) as running:
         yield running
@@ -80,7 +77,7 @@ def administer(admin: Client) -> str:
 
 
 def test_every_key_has_an_end_or_is_documented_to_have_none(
-    own_store: Store, own_service: Service, chatgpt: Control
+    own_admin: Store, own_service: Service, chatgpt: Control
 ) -> None:
     chatgpt.limits(requests=1000, tokens=1_000_000)
     caller = own_service.client(administer(own_service.client(ADMIN_TOKEN)))
@@ -92,7 +89,7 @@ def test_every_key_has_an_end_or_is_documented_to_have_none(
         events.until("delta")
         own_service.kill_worker(own_service.workers[0])
     wait_until(lambda: caller.chat().ok, "a new worker")
-    assert own_store.run(Command(("DBSIZE",), int)) > 30
-    without = endless(own_store)
+    assert own_admin.run(Command(("DBSIZE",), int)) > 30
+    without = endless(own_admin)
     assert {key for key in without if not permanent(key)} == set()
     assert {"cp:keys", "cp:teams", "cp:audit"} <= without

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from proxy.domain.limits import Limits
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.simulator.process import SimulatedChatGPT
 from proxy.store import client_keys
-from proxy.store.connection import Command, Store
+from proxy.store.connection import Store
 from tests.support import custody
 from tests.support.learned import forget
+from tests.support.redis_server import PASSWORD, RedisServer
 from tests.support.service import CANARY, Service
 from tests.support.simulator import Control
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     import requests
 
-PASSWORD = "canary-of-redis-7c3f"
 ECHO = {"message": f"Incorrect API key provided: {CANARY}.", "code": CANARY, "param": CANARY}
 UPSTREAM_FAILURES: list[dict[str, Any]] = [
     {"status": 400, "error": ECHO},
@@ -77,18 +75,17 @@ class Run:
         log: what it printed.
     """
 
-    def __init__(self, redis: EmbeddedRedis, simulator: SimulatedChatGPT) -> None:
+    def __init__(self, redis: RedisServer, simulator: SimulatedChatGPT) -> None:
         self.secret = client_keys.new_secret()
         self.statuses: set[int] = set()
         self.told = ""
-        redis_url = _guarded(redis)
-        settings = load({"REDIS_URL": redis_url, "OPENAI_API_KEY": CANARY})
+        settings = load({"REDIS_URL": redis.url, "OPENAI_API_KEY": CANARY})
         store, control = Store(settings), Control(simulator.url)
         hashed = client_keys.hashed(self.secret)
         key = client_keys.ClientKey("canary", "canary", hashed, 1, Limits(0, 0))
         store.run_all(*client_keys.create(key))
         with Service(
-            redis_url,
+            redis.url,
             simulator.url,
             PROXY_UPSTREAM_READ_TIMEOUT="0.5",
             PROXY_UPSTREAM_TOTAL_TIMEOUT="1",
@@ -103,7 +100,8 @@ class Run:
             for request in BAD_REQUESTS:
                 self._hear(caller.request(**request))
             self._misuse_without_a_key(service)
-            self.kept = "\n".join(custody.dump(store))
+            with redis.admin() as admin:
+                self.kept = "\n".join(custody.dump(admin))
             self.arguments = "\n".join(map(custody.arguments, custody.family(service.pid)))
             redis.kill()
             self._hear(service.client(client_keys.token(key.id, self.secret)).chat())
@@ -123,16 +121,9 @@ class Run:
             self._hear(service.client(wrong).chat("Hello"))
 
 
-def _guarded(redis: EmbeddedRedis) -> str:
-    """The URL of a Redis that asks for a password from now on."""
-    with closing(Store(load({"REDIS_URL": redis.url, "OPENAI_API_KEY": CANARY}))) as store:
-        store.run(Command(("CONFIG", "SET", "requirepass", PASSWORD), bool))
-    return redis.url.replace("unix://", f"unix://:{PASSWORD}@")
-
-
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    with EmbeddedRedis() as redis, SimulatedChatGPT(api_key=CANARY) as simulator:
+    with RedisServer(guarded=True) as redis, SimulatedChatGPT(api_key=CANARY) as simulator:
         yield Run(redis, simulator)
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 def local(fragile: Fragile, simulator: SimulatedChatGPT) -> Iterator[Fragile]:
     """A worker that goes on without Redis."""
     with Service(fragile.way.url, simulator.url, PROXY_ON_STORE_FAILURE="local") as service:
-        yield Fragile(fragile.redis, fragile.way, fragile.store, service)
+        yield Fragile(fragile.redis, fragile.way, fragile.store, fragile.admin, service)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def two(fragile: Fragile, simulator: SimulatedChatGPT) -> Iterator[Fragile]:
     """Two workers that do."""
     settings = {"PROXY_ON_STORE_FAILURE": "local", "WEB_CONCURRENCY": "2"}
     with Service(fragile.way.url, simulator.url, **settings) as service:
-        yield Fragile(fragile.redis, fragile.way, fragile.store, service)
+        yield Fragile(fragile.redis, fragile.way, fragile.store, fragile.admin, service)
 
 
 @contextmanager

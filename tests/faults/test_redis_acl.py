@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import ast
+import re
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
+from proxy.store import inspection
 from proxy.store.connection import Store
 from tests.cli.operating import operator as at_terminal
 from tests.support.keys import form_team, issue
+from tests.support.redis_server import PASSWORD, SHIPPED, USER, RedisServer, with_user
 from tests.support.service import ADMIN_TOKEN, CANARY, ROOT, Client, Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from proxy.simulator.process import SimulatedChatGPT
+    from tests.conftest import StartService
 
-PASSWORD = "a-password-of-the-tests-alone"
-OPERATOR = "user operator on nopass ~* &* +@all\n"
 RELAYED = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello"}]}
 READ = ("keys", "teams", "limits", "usage", "activity")
 REFUSED = (
@@ -33,53 +35,63 @@ REFUSED = (
 )
 
 
+ON_CONNECTING = {"auth", "client|setname"}
+"""What redis-py sends by itself."""
+WITH_SUBCOMMANDS = {"SCRIPT"}
+
+
+def sent_by_python() -> set[str]:
+    """The commands in proxy/store: a word in capitals begins what is sent."""
+    sources = (ROOT / "proxy" / "store").glob("*.py")
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    begun = [node.elts for node in nodes if isinstance(node, ast.Tuple)]
+    begun += [node.args for node in nodes if isinstance(node, ast.Call)]
+    words = [[str(part.value) for part in row if isinstance(part, ast.Constant)] for row in begun]
+    return {named(*row[:2]) for row in words if row and re.fullmatch("[A-Z]{2,}", row[0])}
+
+
+def sent_by_scripts() -> set[str]:
+    """The commands in the scripts."""
+    scripts = (ROOT / "proxy" / "store" / "lua").glob("*.lua")
+    calls = (re.findall(r"\bp?call\('(\w+)'", path.read_text("utf-8")) for path in scripts)
+    return {named(command) for found in calls for command in found}
+
+
+def named(command: str, subcommand: str = "") -> str:
+    """A command as the ACL has it."""
+    told = f"{command}|{subcommand}" if command in WITH_SUBCOMMANDS else command
+    return told.lower()
+
+
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
-    """A Redis with the shipped users, a password for ours, and an operator who reads its log."""
-    users = tmp_path_factory.mktemp("acl") / "users.acl"
-    shipped = (ROOT / "deploy" / "redis-users.acl").read_text("utf-8")
-    users.write_text(
-        shipped.replace("user chat-proxy on", f"user chat-proxy on >{PASSWORD}") + OPERATOR
-    )
-    with EmbeddedRedis(users=users) as server:
+def guarded() -> Iterator[RedisServer]:
+    """A Redis with the shipped users."""
+    with RedisServer(guarded=True) as server:
         yield server
 
 
-def url(server: EmbeddedRedis, user: str) -> str:
-    return server.url.replace("unix://", f"unix://{user}@")
+@pytest.fixture(autouse=True)
+def refusals_are_forgotten(guarded: RedisServer) -> Iterator[None]:
+    yield
+    guarded.forget_refusals()
 
 
-def connected(redis_url: str) -> Any:
-    return redis.Redis.from_url(redis_url, protocol=2)
-
-
-@pytest.fixture
-def operator(guarded: EmbeddedRedis) -> Iterator[Any]:
-    with closing(connected(url(guarded, "operator:x"))) as client:
-        client.execute_command("ACL", "LOG", "RESET")
+@contextmanager
+def connected(redis_url: str) -> Iterator[Any]:
+    with closing(redis.Redis.from_url(redis_url, protocol=2)) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def own_url(guarded: EmbeddedRedis) -> str:
-    return url(guarded, f"chat-proxy:{PASSWORD}")
-
-
-@pytest.fixture(scope="module")
-def own_store(own_url: str) -> Iterator[Store]:
-    with closing(Store(load({"REDIS_URL": own_url, "OPENAI_API_KEY": CANARY}))) as opened:
+def own_store(guarded: RedisServer) -> Iterator[Store]:
+    with closing(Store(load({"REDIS_URL": guarded.url, "OPENAI_API_KEY": CANARY}))) as opened:
         yield opened
 
 
 @pytest.fixture(scope="module")
-def own_service(own_url: str, simulator: SimulatedChatGPT) -> Iterator[Service]:
-    with Service(own_url, simulator.url, PROXY_ADMIN_TOKEN=ADMIN_TOKEN) as running:
+def own_service(guarded: RedisServer, simulator: SimulatedChatGPT) -> Iterator[Service]:
+    with Service(guarded.url, simulator.url, PROXY_ADMIN_TOKEN=ADMIN_TOKEN) as running:
         yield running
-
-
-def refusals(operator: Any) -> list[Any]:
-    """What Redis refused, as its ACL log tells: the reason, and the command or key."""
-    return [(entry["reason"], entry["object"]) for entry in operator.acl_log()]
 
 
 def tour(caller: Client) -> Iterator[Any]:
@@ -109,59 +121,74 @@ def tour(caller: Client) -> Iterator[Any]:
     yield caller.get("/v1/models")
 
 
+def test_the_user_may_run_the_commands_that_are_sent_and_no_other() -> None:
+    (rules,) = (line for line in SHIPPED.splitlines() if line.startswith(f"user {USER} "))
+    allowed = {rule[1:] for rule in rules.split() if rule.startswith("+")}
+    assert allowed == ON_CONNECTING | sent_by_python() | sent_by_scripts()
+
+
 def test_conversations_need_no_more_than_the_user_may(
-    own_service: Service, own_store: Store, operator: Any
+    own_service: Service, own_store: Store, guarded: RedisServer
 ) -> None:
     team = form_team(own_store, rpm=1000)
     _, token = issue(own_store, team=team)
     seen = [(answer.url, answer.status_code) for answer in tour(own_service.client(token))]
-    assert refusals(operator) == []
+    assert guarded.refusals() == []
     assert [(where, status) for where, status in seen if status >= 400] == []
 
 
 @pytest.mark.parametrize("path", ["/metrics", *(f"/admin/api/{name}" for name in READ)])
 def test_operating_needs_no_more_than_the_user_may(
-    own_service: Service, operator: Any, path: str
+    own_service: Service, guarded: RedisServer, path: str
 ) -> None:
     answer = own_service.client(ADMIN_TOKEN).get(path)
-    assert refusals(operator) == []
+    assert guarded.refusals() == []
     assert answer.ok
 
 
-def test_keys_are_made_rotated_and_revoked(own_service: Service, operator: Any) -> None:
+def test_keys_are_made_rotated_and_revoked(own_service: Service, guarded: RedisServer) -> None:
     admin = own_service.client(ADMIN_TOKEN)
     made = admin.post("/admin/api/keys", json={"name": "made"})
     path = f"/admin/api/keys/{made.json()['id']}"
     told = [made, admin.get(path), admin.request("PATCH", path, json={"rpm": 5})]
     told += [admin.post(f"{path}/rotate", json={}), admin.request("DELETE", path)]
-    assert refusals(operator) == []
+    assert guarded.refusals() == []
     assert [answer.status_code for answer in told if not answer.ok] == []
 
 
 @pytest.mark.parametrize("command", ["keys list", "keys create mine", "teams list", "usage"])
-def test_the_terminal_needs_no_more_than_the_user_may(
-    own_url: str, operator: Any, command: str
-) -> None:
-    at_terminal(own_url)(*command.split())
-    assert refusals(operator) == []
+def test_the_terminal_needs_no_more_than_the_user_may(guarded: RedisServer, command: str) -> None:
+    at_terminal(guarded.url)(*command.split())
+    assert guarded.refusals() == []
 
 
-def test_the_service_finds_its_redis_ready(own_service: Service, operator: Any) -> None:
+def test_the_service_finds_its_redis_ready(own_service: Service, guarded: RedisServer) -> None:
     assert own_service.client().get("/readyz").ok
-    assert refusals(operator) == []
+    assert guarded.refusals() == []
+
+
+def test_a_user_who_may_not_run_info_is_told_so_and_served(
+    own_redis: RedisServer, start_service: StartService
+) -> None:
+    own_redis.tell("ACL", "SETUSER", own_redis.user, "-info")
+    service = start_service(REDIS_URL=own_redis.url, PROXY_AUTH="open")
+    assert inspection.UNSEEN in service.log
+    assert service.client().get("/readyz").json()["redis"] == inspection.UNSEEN
+    assert service.client().chat().ok
+    own_redis.forget_refusals()
 
 
 @pytest.mark.parametrize("command", REFUSED)
-def test_what_is_not_needed_is_refused(own_url: str, command: str) -> None:
+def test_what_is_not_needed_is_refused(guarded: RedisServer, command: str) -> None:
     with (
-        closing(connected(own_url)) as client,
+        connected(guarded.url) as client,
         pytest.raises(redis.exceptions.NoPermissionError),
     ):
         client.execute_command(*command.split())
 
 
-def test_a_text_is_no_script_and_a_script_reaches_no_other_keys(own_url: str) -> None:
-    with closing(connected(own_url)) as client:
+def test_a_text_is_no_script_and_a_script_reaches_no_other_keys(guarded: RedisServer) -> None:
+    with connected(guarded.url) as client:
         with pytest.raises(redis.exceptions.NoPermissionError):
             client.execute_command("EVAL", "return 1", "0")
         digest = client.script_load("return redis.call('GET', KEYS[1])")
@@ -169,9 +196,14 @@ def test_a_text_is_no_script_and_a_script_reaches_no_other_keys(own_url: str) ->
             client.execute_command("EVALSHA", digest, "1", "other")
 
 
-def test_without_the_password_nobody_is_let_in(guarded: EmbeddedRedis) -> None:
+@pytest.mark.parametrize(
+    ("user", "password"), [("default", ""), ("default", PASSWORD), (USER, ""), (USER, "another")]
+)
+def test_without_the_password_nobody_is_let_in(
+    guarded: RedisServer, user: str, password: str
+) -> None:
     with (
-        closing(connected(guarded.url)) as client,
+        connected(with_user(guarded.url, user, password)) as client,
         pytest.raises(redis.AuthenticationError),
     ):
         client.ping()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from proxy.embedded import EmbeddedRedis
 from tests.faults.fragile import STRAY_S, refused, timed
+from tests.support.redis_server import RedisServer
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
 
@@ -29,7 +29,7 @@ def test_it_is_up_and_says_so_and_is_ready_soon_after_redis_appears(
         assert refused(answer)
         assert seconds < 0.6 + STRAY_S
     assert chatgpt.stats()["requests"] == 0
-    with EmbeddedRedis(port=port):
+    with RedisServer(port=port):
         appeared = time.monotonic()
         wait_until(lambda: caller.get("/readyz").ok, "the service to be ready", seconds=10)
         assert time.monotonic() - appeared < 2 + STRAY_S

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 REAL = {
     "OutOfMemoryError": (["CONFIG SET maxmemory 1"], ["CONFIG SET maxmemory 0"]),
     "ReadOnlyError": (["REPLICAOF 127.0.0.1 1"], ["REPLICAOF NO ONE"]),
-    "NoPermissionError": (["ACL SETUSER default -evalsha"], ["ACL SETUSER default +evalsha"]),
+    "NoPermissionError": (["ACL SETUSER {user} -evalsha"], ["ACL SETUSER {user} +evalsha"]),
 }
 WRAPPED = {"OutOfMemoryError": "OOM", "ReadOnlyError": "READONLY"}
 """How Redis 6.2 words the refusal of a command within a script."""
@@ -36,14 +36,15 @@ def refusing(fragile: Fragile, kind: str) -> Iterator[None]:
     """Redis refuses in this way."""
     before, after = REAL.get(kind, ([], []))
     for command in before:
-        fragile.tell(*command.split())
+        fragile.tell(*command.format(user=fragile.redis.user).split())
     fragile.way.refusal = ON_THE_WAY.get(kind, "")
     try:
         yield
     finally:
         fragile.way.refusal = ""
         for command in after:
-            fragile.tell(*command.split())
+            fragile.tell(*command.format(user=fragile.redis.user).split())
+        fragile.redis.forget_refusals()
         fragile.ready()
 
 

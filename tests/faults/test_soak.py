@@ -21,13 +21,13 @@ import pytest
 import requests
 
 from proxy.domain.limits import Bucket
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.store.buckets import peek
 from proxy.store.connection import Store
 from tests.faults.endless_keys import endless, permanent
 from tests.streaming.listening import Stream, cancel, stream
 from tests.support.keys import issue
+from tests.support.redis_server import RedisServer
 from tests.support.service import CANARY, ROOT, Service
 from tests.support.waiting import wait_until
 
@@ -138,8 +138,9 @@ def ask_for_ever(caller: Client, chatgpt: Control, enough: threading.Event) -> N
 def test_nothing_grows(simulator: SimulatedChatGPT, chatgpt: Control, tmp_path: Path) -> None:
     chatgpt.defaults(**STREAM)
     with (
-        EmbeddedRedis() as redis,
+        RedisServer() as redis,
         closing(Store(load({"REDIS_URL": redis.url, "OPENAI_API_KEY": CANARY}))) as store,
+        redis.admin() as admin,
         Service(
             redis.url,
             simulator.url,
@@ -172,7 +173,7 @@ def test_nothing_grows(simulator: SimulatedChatGPT, chatgpt: Control, tmp_path: 
             assert slope < 1
         places = Bucket("key", key.id, "concurrency", PLACES, PLACES)
         assert store.run(peek([places], {})).balances[0].remaining == PLACES
-        assert {name for name in endless(store) if not permanent(name)} == set()
+        assert {name for name in endless(admin) if not permanent(name)} == set()
         assert [one.process.pid for one in workers] == service.workers
         assert '"defect"' not in service.log
         assert "Traceback" not in service.log

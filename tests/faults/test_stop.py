@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.store.connection import Command
 from tests.faults.kept_connection import KeptConnection
 from tests.streaming.listening import code, kinds, listen_again, stream, turns, words
+from tests.support.reservations import reservations
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -36,10 +36,6 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 def drains(service: Service) -> bool:
     answer = service.client().get("/readyz")
     return answer.status_code == 503 and answer.json()["error"]["code"] == "draining"
-
-
-def reservations(store: Store) -> set[bytes]:
-    return store.run(Command(("KEYS", "*:reservation:*"), set))
 
 
 def complete(caller: Client, *, streamed: bool) -> requests.Response:
@@ -86,11 +82,11 @@ def stopped(
     start_service: StartService,
     chatgpt: Control,
     new_key: NewKey,
-    store: Store,
+    redis_admin: Store,
     threads: ThreadPoolExecutor,
 ) -> dict[str, Any]:
     """What came of turns that ChatGPT never ended, when the service was stopped."""
-    before = reservations(store)
+    before = reservations(redis_admin)
     service = start_service(PROXY_GRACEFUL_TIMEOUT="4")
     key = new_key()
     caller = service.client(key)
@@ -118,7 +114,7 @@ def stopped(
         "relayed": relayed.result(),
         "whole": [answer.result() for answer in whole],
         "log": service.log,
-        "left": reservations(store) - before,
+        "left": reservations(redis_admin) - before,
     }
 
 

@@ -73,8 +73,8 @@ def _peers(pid: int) -> set[int]:
     return {end.raddr.port for end in psutil.Process(pid).net_connections("tcp") if end.raddr}
 
 
-def session_keys(store: Store) -> set[bytes]:
-    return store.run(Command(("KEYS", f"{keyspace.session('*')[0]}"), set))
+def session_keys(redis_admin: Store) -> set[bytes]:
+    return redis_admin.run(Command(("KEYS", f"{keyspace.session('*')[0]}"), set))
 
 
 def replaced(service: Service, killed: int) -> bool:
@@ -98,14 +98,14 @@ def test_its_session_is_free_within_its_lease_and_holds_no_half_turn(
 
 
 def test_a_session_that_never_got_its_first_turn_is_gone(
-    service: Service, chatgpt: Control, new_key: NewKey, store: Store
+    service: Service, chatgpt: Control, new_key: NewKey, redis_admin: Store
 ) -> None:
-    before = session_keys(store)
+    before = session_keys(redis_admin)
     caller = service.client(new_key())
     with closing(HangingTurn(service, caller, chatgpt)) as turn:
-        assert len(session_keys(store) - before) == 1
+        assert len(session_keys(redis_admin) - before) == 1
         service.kill_worker(turn.worker)
-    wait_until(lambda: session_keys(store) <= before, "the session to be gone")
+    wait_until(lambda: session_keys(redis_admin) <= before, "the session to be gone")
     assert caller.get("/sessions").json()["data"] == []
 
 

@@ -14,9 +14,9 @@ import requests
 
 from proxy.domain.limits import Bucket
 from proxy.store.buckets import peek
-from proxy.store.connection import Command
 from tests.streaming.listening import stream
 from tests.support.keys import issue
+from tests.support.reservations import reservations
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -105,10 +105,6 @@ def _granted(status: int) -> bool:
     return status == 200
 
 
-def reservations(store: Store) -> set[bytes]:
-    return store.run(Command(("KEYS", "*:reservation:*"), set))
-
-
 def places(store: Store, key_id: str) -> int:
     """How many places in flight a key has left."""
     bucket = Bucket("key", key_id, "concurrency", PLACES, PLACES)
@@ -162,9 +158,9 @@ def check(person: Person, turns: list[dict[str, Any]]) -> None:
     [6, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
 )
 def test_no_acknowledged_turn_is_lost_doubled_or_halved(
-    start_service: StartService, chatgpt: Control, store: Store, kills: int
+    start_service: StartService, chatgpt: Control, store: Store, redis_admin: Store, kills: int
 ) -> None:
-    before = reservations(store)
+    before = reservations(redis_admin)
     service = start_service(
         WEB_CONCURRENCY="3", PROXY_TURN_LEASE=str(LEASE_S), PROXY_GRACEFUL_TIMEOUT="2"
     )
@@ -174,7 +170,7 @@ def test_no_acknowledged_turn_is_lost_doubled_or_halved(
     for person in people:
         answer = caller.get(f"/sessions/{person.session_id}")
         check(person, answer.json()["turns"])
-    wait_until(lambda: reservations(store) <= before, "every reservation to be given back")
+    wait_until(lambda: reservations(redis_admin) <= before, "every reservation to be given back")
     wait_until(lambda: places(store, key.id) == PLACES, "every place to be given back")
     told = sum(len(person.acknowledged) for person in people)
     print(f"\n{kills} kills, {told} turns acknowledged, none lost, doubled or halved")

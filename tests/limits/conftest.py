@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.store.connection import Store
+from tests.support.redis_server import RedisServer
 from tests.support.service import CANARY
 
 if TYPE_CHECKING:
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def own_redis() -> Iterator[EmbeddedRedis]:
-    with EmbeddedRedis() as server:
+def own_redis() -> Iterator[RedisServer]:
+    with RedisServer() as server:
         yield server
 
 
 @pytest.fixture
-def own_store(own_redis: EmbeddedRedis) -> Iterator[Store]:
+def own_store(own_redis: RedisServer) -> Iterator[Store]:
     opened = Store(load({"REDIS_URL": own_redis.url, "OPENAI_API_KEY": CANARY}))
     yield opened
     opened.close()

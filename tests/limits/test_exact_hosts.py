@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.domain.limits import Bucket
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load as load_settings
 from proxy.store.buckets import MICRO, peek
 from proxy.store.connection import Store, time_us
 from tests.limits.mixed_load import Answers
 from tests.store.samples import kept_of
 from tests.support.keys import form_team, issue
+from tests.support.redis_server import RedisServer
 from tests.support.service import CANARY, ROOT
 from tests.support.waiting import wait_until
 
@@ -31,9 +31,9 @@ TEAM_TPM, KEY_RPM, KEY_BURST = 12_000, 120, 6
 
 
 @pytest.fixture
-def own_redis() -> Iterator[EmbeddedRedis]:
+def own_redis() -> Iterator[RedisServer]:
     """A Redis of the test's own: the upstream's limits have one name in each."""
-    with EmbeddedRedis() as server:
+    with RedisServer() as server:
         yield server
 
 
@@ -41,7 +41,7 @@ def own_redis() -> Iterator[EmbeddedRedis]:
     "seconds", [8, pytest.param(60, marks=pytest.mark.soak)], ids=["short", "long"]
 )
 def test_two_hosts_admit_what_three_levels_of_limits_allow(
-    own_redis: EmbeddedRedis, start_service: StartService, chatgpt: Control, seconds: int
+    own_redis: RedisServer, start_service: StartService, chatgpt: Control, seconds: int
 ) -> None:
     chatgpt.limits(None, None)
     store = Store(load_settings({"REDIS_URL": own_redis.url, "OPENAI_API_KEY": CANARY}))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.store.connection import Store
 from tests.openai.relaying import CHAT, EMBEDDINGS, RESPONSES, ask, listen
 from tests.streaming.listening import cancel, stream
 from tests.support.keys import form_team, issue
+from tests.support.redis_server import RedisServer
 from tests.support.service import CANARY, Client, Service
 from tests.support.usage import used
 from tests.support.waiting import wait_until
@@ -90,7 +90,7 @@ class Mix:
 
 @pytest.fixture(scope="module")
 def mix(simulator: SimulatedChatGPT) -> Iterator[Mix]:
-    with EmbeddedRedis() as redis:
+    with RedisServer() as redis:
         made = Mix(redis.url, simulator.url)
         yield made
         made.service.__exit__()

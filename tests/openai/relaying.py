@@ -6,14 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from proxy.store.connection import Command
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import requests
 
-    from proxy.store.connection import Store
     from tests.support.service import Client
     from tests.support.simulator import Control
 
@@ -76,11 +73,6 @@ def failed(answer: requests.Response) -> tuple[int, str, str | None]:
     assert error["message"]
     assert answer.headers["X-Request-ID"]
     return answer.status_code, error["code"], error["param"]
-
-
-def reserved(store: Store) -> set[bytes]:
-    """What is reserved at the moment, by anybody."""
-    return store.run(Command(("KEYS", "cp:*:reservation:*"), set))
 
 
 def gone_upstream(chatgpt: Control) -> bool:

@@ -19,8 +19,8 @@ from tests.openai.relaying import (
     gone_upstream,
     hear,
     listen,
-    reserved,
 )
+from tests.support.reservations import reservations
 from tests.support.usage import about, spent
 from tests.support.waiting import wait_until
 
@@ -166,12 +166,12 @@ def test_a_bucket_that_is_short_says_when_to_come_back(
     assert chatgpt.stats()["requests"] == 1
 
 
-def test_nothing_stays_reserved(thrifty: Client, chatgpt: Control, store: Store) -> None:
-    before = reserved(store)
+def test_nothing_stays_reserved(thrifty: Client, chatgpt: Control, redis_admin: Store) -> None:
+    before = reservations(redis_admin)
     chatgpt.queue(status=400)
     chatgpt.queue(fault="cut_stream")
     for _ in range(3):
         listen(thrifty).close()
     for path in ASKS:
         assert ask(thrifty, path).ok
-    wait_until(lambda: reserved(store) <= before, "everything to be settled")
+    wait_until(lambda: reservations(redis_admin) <= before, "everything to be settled")

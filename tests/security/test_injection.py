@@ -157,7 +157,7 @@ def test_a_search_is_for_the_text_alone(caller: Client, payload: str) -> None:
 
 
 def test_a_user_s_name_is_a_name(
-    service: Service, store: Store, caller: Client, payload: str
+    service: Service, redis_admin: Store, caller: Client, payload: str
 ) -> None:
     name = payload[:128]
     minted = caller.post("/tokens", json={"user": name})
@@ -166,7 +166,7 @@ def test_a_user_s_name_is_a_name(
         user = service.client(minted.json()["token"])
         assert user.chat("Hello").ok
         assert [session["turn_count"] for session in user.get("/sessions").json()["data"]]
-    keys = store.run(Command(("KEYS", "*"), list))
+    keys = redis_admin.run(Command(("KEYS", "*"), list))
     assert all(
         key.startswith(b"cp:") and key.isascii() and key.decode().isprintable() for key in keys
     )

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from proxy.errors import StoreUnavailable
 from proxy.settings import load
-from proxy.store.connection import Command, Store
-from proxy.store.inspection import Finding, examine, of_way, wrong
+from proxy.store.connection import Store
+from proxy.store.inspection import UNSEEN, Finding, examine, of_way, readiness
 from tests.support.service import CANARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxy.embedded import EmbeddedRedis
+    from tests.support.redis_server import RedisServer
 
 
 @pytest.fixture
-def operator(own_redis: EmbeddedRedis) -> Iterator[Store]:
+def own_store(own_redis: RedisServer) -> Iterator[Store]:
     settings = load({"REDIS_URL": own_redis.url, "OPENAI_API_KEY": CANARY})
     with closing(Store(settings)) as store:
         yield store
 
 
-def test_a_redis_as_it_should_be_is_ok_and_has_its_version_told(operator: Store) -> None:
-    operator.run(Command(("CONFIG", "SET", "appendonly", "yes"), bool))
-    (version,) = examine(operator)
+def test_a_redis_as_it_should_be_is_ok_and_has_its_version_told(
+    own_redis: RedisServer, own_store: Store
+) -> None:
+    own_redis.tell("CONFIG", "SET", "appendonly", "yes")
+    (version,) = examine(own_store)
     assert version.state == "ok"
     assert version.told.endswith("; 6.2 or later is needed")
-    assert wrong(operator) is None
+    assert readiness(own_store) == "ok"
 
 
-def test_no_file_is_a_warning_and_keeps_nobody_out(operator: Store) -> None:
+def test_no_file_is_a_warning_and_keeps_nobody_out(own_store: Store) -> None:
     found = Finding("warning", "a crash loses turns: set appendonly yes")
-    assert examine(operator)[1:] == [found]
-    assert wrong(operator) is None
+    assert examine(own_store)[1:] == [found]
+    assert readiness(own_store) == "ok"
 
 
 @pytest.mark.parametrize(
@@ -47,11 +51,21 @@ def test_no_file_is_a_warning_and_keeps_nobody_out(operator: Store) -> None:
         ("REPLICAOF 127.0.0.1 1", "it is a replica"),
     ],
 )
-def test_what_is_wrong_is_named(operator: Store, command: str, told: str) -> None:
-    operator.run(Command(tuple(command.split()), bool))
-    reason = wrong(operator)
-    assert reason is not None
-    assert reason.message.startswith(f"Redis is not fit: {told}")
+def test_what_is_wrong_is_named(
+    own_redis: RedisServer, own_store: Store, command: str, told: str
+) -> None:
+    own_redis.tell(*command.split())
+    with pytest.raises(StoreUnavailable, match=re.escape(f"Redis is not fit: {told}")):
+        readiness(own_store)
+
+
+def test_a_redis_that_may_not_be_looked_at_says_so_and_is_worked_with(
+    own_redis: RedisServer, own_store: Store
+) -> None:
+    own_redis.tell("ACL", "SETUSER", own_redis.user, "-info")
+    assert examine(own_store) == [Finding("warning", UNSEEN)]
+    assert readiness(own_store) == UNSEEN
+    own_redis.forget_refusals()
 
 
 @pytest.mark.parametrize(

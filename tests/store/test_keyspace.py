@@ -17,8 +17,8 @@ from tests.store.scripts import BUCKETS, SCRIPTS, declared
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from proxy.embedded import EmbeddedRedis
     from proxy.store.connection import Store
+    from tests.support.redis_server import RedisServer
 
 SEVERAL_KEYS = {"DEL"}
 NO_KEY = {"TIME"}
@@ -26,15 +26,15 @@ NO_KEY = {"TIME"}
 
 @pytest.fixture
 def watch(
-    redis_server: EmbeddedRedis, store: Store
+    redis_server: RedisServer, redis_admin: Store
 ) -> Iterator[Callable[[Command[Any]], set[str]]]:
     """Runs a command and answers the keys that its script touched, as Redis tells them."""
-    client = redis.Redis.from_url(redis_server.url)
+    client = redis.Redis.from_url(redis_server.admin_url, protocol=2)
     with closing(client), client.monitor() as monitor:  # type: ignore[no-untyped-call]
 
         def run(command: Command[Any]) -> set[str]:
             begin, end = (Command(("ECHO", new_turn_id()), bytes.decode) for _ in range(2))
-            store.run_all(begin, command, end)
+            redis_admin.run_all(begin, command, end)
             while begin.arguments[1] not in monitor.next_command()["command"]:
                 pass
             touched: set[str] = set()

@@ -228,9 +228,9 @@ def test_the_lists_of_keys_and_teams_leave_a_damaged_one_out(
 @pytest.mark.parametrize("nonsense", [b"", b"\xff", b"10", b"x y {}", b"10 x {", b'10 x {"v":1}'])
 @pytest.mark.parametrize("place", ["LPUSH", "RPUSH"])
 def test_a_damaged_turn_is_left_out_of_its_session(
-    store: Store, session_id: str, nonsense: bytes, place: str
+    store: Store, redis_admin: Store, session_id: str, nonsense: bytes, place: str
 ) -> None:
-    store.run(Command((place, keyspace.session(session_id)[1], nonsense), int))
+    redis_admin.run(Command((place, keyspace.session(session_id)[1], nonsense), int))
     assert messages(store, session_id) == ["a", "b"]
     opened = open_for(store, session_id, new_turn())
     assert [turn.question[0]["content"] for turn in opened.turns] == ["a", "b"]

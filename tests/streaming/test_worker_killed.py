@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.store.connection import Command
 from tests.streaming.listening import Heard, code, resume, stream, turns
+from tests.support.reservations import reservations
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def killed(start_service: StartService, chatgpt: Control, new_key: NewKey) -> It
     chatgpt.reset()
 
 
-def reserved(store: Store, killed: Killed) -> list[bytes]:
+def reserved(redis_admin: Store, killed: Killed) -> list[bytes]:
     """What the killed turns still hold of their limits."""
-    kept = store.run(Command(("KEYS", "*:reservation:*"), list))
+    kept = reservations(redis_admin)
     return [key for key in kept if key.decode().rpartition(":")[2] in killed.turns]
 
 
@@ -70,10 +70,10 @@ def test_its_readers_are_told_in_time_and_in_order(killed: Killed) -> None:
         assert [event.id for event in events] == sorted({event.id for event in events})
 
 
-def test_nothing_of_its_turns_is_left(killed: Killed, store: Store) -> None:
+def test_nothing_of_its_turns_is_left(killed: Killed, redis_admin: Store) -> None:
     answers = [killed.caller.get(f"/sessions/{session}") for session in killed.sessions]
     assert not [answer for answer in answers if answer.ok and answer.json()["turns"]]
-    wait_until(lambda: not reserved(store, killed), "the reservations to be gone")
+    wait_until(lambda: not reserved(redis_admin, killed), "the reservations to be gone")
 
 
 def test_a_session_with_turns_goes_on(

@@ -68,9 +68,11 @@ class FaultProxy:
     @property
     def url(self) -> str:
         host, port = self._listener.getsockname()
+        user, at, _ = self._target.netloc.rpartition("@")
+        address = f"{user}{at}{host}:{port}"
         if self._target.scheme == "unix":
-            return f"redis://{host}:{port}/0"
-        return urlunsplit(self._target._replace(netloc=f"{host}:{port}"))
+            return f"redis://{address}/0"
+        return urlunsplit(self._target._replace(netloc=address))
 
     def swallow(self, number: int = 1) -> None:
         """Lose the answer to the round trip of this number, counted from now; the first is 1."""

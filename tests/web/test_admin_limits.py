@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.store import client_keys
 from proxy.store.connection import Store
 from tests.support.keys import form_team, issue
+from tests.support.redis_server import RedisServer
 from tests.support.service import ADMIN_TOKEN, CANARY
 from tests.support.waiting import wait_until
 from tests.web.refusals import refused
@@ -30,7 +30,7 @@ LIMITS = "/admin/api/limits"
 @pytest.fixture
 def fresh() -> Iterator[tuple[Store, str]]:
     """A Redis that nobody has used, and its URL."""
-    with EmbeddedRedis() as server:
+    with RedisServer() as server:
         store = Store(load({"REDIS_URL": server.url, "OPENAI_API_KEY": CANARY}))
         yield store, server.url
         store.close()

@@ -134,14 +134,14 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def keys(store: Store, pattern: str) -> set[bytes]:
-    return store.run(Command(("KEYS", pattern), set))
+def keys(redis_admin: Store, pattern: str) -> set[bytes]:
+    return redis_admin.run(Command(("KEYS", pattern), set))
 
 
-def claims(store: Store, client: Client) -> set[bytes]:
+def claims(redis_admin: Store, client: Client) -> set[bytes]:
     """The claims of a caller."""
     key_id = client.headers["Authorization"].split("-")[2]
-    return keys(store, f"cp:*{key_id}*:claim:*")
+    return keys(redis_admin, f"cp:*{key_id}*:claim:*")
 
 
 def turn_counts(client: Client) -> list[int]:
@@ -215,9 +215,11 @@ def test_a_regeneration_is_not_repeated(api: Client, chatgpt: Control) -> None:
 
 
 @each
-def test_an_answer_is_kept_for_24_hours(api: Client, store: Store, way: Way) -> None:
+def test_an_answer_is_kept_for_24_hours(
+    api: Client, store: Store, redis_admin: Store, way: Way
+) -> None:
     assert way.ask(api).content
-    (claim,) = claims(store, api)
+    (claim,) = claims(redis_admin, api)
     left = store.run(Command(("PTTL", claim), int))
     assert 86_300_000 < left <= idempotency.KEPT_MS == 86_400_000
 
@@ -322,7 +324,7 @@ def test_a_repeat_joins_a_request_that_waits_longer_than_a_lease(
 def test_a_repeat_waits_for_a_turn_that_has_hardly_begun(
     far: tuple[Service, FaultProxy],
     api: Client,
-    store: Store,
+    redis_admin: Store,
     threads: ThreadPoolExecutor,
     way: Way,
 ) -> None:
@@ -331,7 +333,7 @@ def test_a_repeat_waits_for_a_turn_that_has_hardly_begun(
     assert slow.get("/sessions").ok
     redis.latency_s = 0.3
     first = threads.submit(lambda: way.ask(slow).content)
-    wait_until(lambda: claims(store, api), "the key to be claimed")
+    wait_until(lambda: claims(redis_admin, api), "the key to be claimed")
     assert way.ask(api).content == first.result()
 
 
@@ -384,11 +386,11 @@ def test_callers_may_use_the_same_key(
 
 @each
 def test_a_request_that_fails_frees_its_key(
-    api: Client, chatgpt: Control, store: Store, way: Way
+    api: Client, chatgpt: Control, redis_admin: Store, way: Way
 ) -> None:
     chatgpt.queue(status=400)
     assert b"invalid_value" in way.ask(api).content
-    assert claims(store, api) == set()
+    assert claims(redis_admin, api) == set()
     answer = way.ask(api)
     assert way.words(answer) == SAID
     assert "Idempotent-Replayed" not in answer.headers
@@ -396,31 +398,31 @@ def test_a_request_that_fails_frees_its_key(
 
 @each_stream
 def test_a_stream_that_breaks_off_frees_its_key(
-    api: Client, chatgpt: Control, store: Store, way: Way
+    api: Client, chatgpt: Control, redis_admin: Store, way: Way
 ) -> None:
     chatgpt.queue(text="Once upon a time", fault="cut_stream", after=3)
     assert b"upstream_error" in way.ask(api).content
-    assert claims(store, api) == set()
+    assert claims(redis_admin, api) == set()
     assert way.words(way.ask(api)) == SAID
 
 
 @each
 def test_a_request_over_the_limit_frees_its_key(
-    service: Service, chatgpt: Control, new_key: NewKey, store: Store, way: Way
+    service: Service, chatgpt: Control, new_key: NewKey, redis_admin: Store, way: Way
 ) -> None:
     api = service.client(new_key(rpm=1))
     assert api.chat().ok
     assert refused(way.ask(api), 429, "rate_limit_exceeded")
-    assert claims(store, api) == set()
+    assert claims(redis_admin, api) == set()
 
 
 @each
 def test_a_request_that_is_refused_here_claims_no_key(
-    service: Service, chatgpt: Control, new_key: NewKey, store: Store, way: Way
+    service: Service, chatgpt: Control, new_key: NewKey, redis_admin: Store, way: Way
 ) -> None:
     api = service.client(new_key(models=("gpt-5.4-mini",)))
     assert refused(way.ask(api, model="gpt-6-luna"), 403, "model_not_allowed", "model")
-    assert claims(store, api) == set()
+    assert claims(redis_admin, api) == set()
 
 
 @each
@@ -439,21 +441,23 @@ def test_the_key_of_a_killed_worker_s_request_is_free_after_its_lease(
     assert turn_counts(api) == ([1] if way.path == CHAT else [])
 
 
-def lose_end(store: Store, turn_id: str) -> None:
+def lose_end(redis_admin: Store, turn_id: str) -> None:
     """Leave the turn as one whose worker was killed between storing it and telling its end."""
     meta, log = keyspace.turn(turn_id)
     ended = Command(("HGET", meta, "status"), lambda status: status == b"ended")
-    wait_until(lambda: store.run(ended), "the end to be in the log")
-    last = store.run(Command(("XREVRANGE", log, "+", "-", "COUNT", 1), lambda found: found[0][0]))
-    store.run(Command(("XDEL", log, last), lambda _: None))
-    store.run(Command(("HSET", meta, "status", "running", "alive", 0), lambda _: None))
+    wait_until(lambda: redis_admin.run(ended), "the end to be in the log")
+    last = redis_admin.run(
+        Command(("XREVRANGE", log, "+", "-", "COUNT", 1), lambda found: found[0][0])
+    )
+    redis_admin.run(Command(("XDEL", log, last), lambda _: None))
+    redis_admin.run(Command(("HSET", meta, "status", "running", "alive", 0), lambda _: None))
 
 
 @each_stream
 def test_a_stored_turn_is_given_though_its_worker_died_before_it_told_its_end(
-    api: Client, chatgpt: Control, store: Store, way: Way
+    api: Client, chatgpt: Control, redis_admin: Store, way: Way
 ) -> None:
-    lose_end(store, way.ask(api).headers["X-Turn-ID"])
+    lose_end(redis_admin, way.ask(api).headers["X-Turn-ID"])
     again = way.ask(api)
     assert way.words(again) == SAID
     assert again.headers["Idempotent-Replayed"] == "true"

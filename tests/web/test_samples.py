@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from proxy.embedded import EmbeddedRedis
 from proxy.settings import load
 from proxy.store.connection import Store
 from proxy.web import refusals, samples
 from proxy.web.routes import NEED_A_BODY, OPERATIONS
 from tests.support.keys import form_team, issue
+from tests.support.redis_server import RedisServer
 from tests.support.service import ADMIN_TOKEN, CANARY, Service
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def world(simulator: SimulatedChatGPT) -> Iterator[tuple[Service, Store]]:
     """A service and its store, of which nobody else knows."""
     with (
-        EmbeddedRedis() as redis,
+        RedisServer() as redis,
         Service(redis.url, simulator.url, PROXY_ADMIN_TOKEN=ADMIN_TOKEN) as running,
     ):
         store = Store(load({"REDIS_URL": redis.url, "OPENAI_API_KEY": CANARY}))
