@@ -119,7 +119,8 @@ def revoke(key_id: str) -> None:
     """End a key: within five seconds every worker refuses it."""
     with operating() as store:
         key = Keys(store, "cli").revoke(key_id)
-    click.echo(f"The key {key_id} ({key.name}) is revoked.", err=True)
+    told = f"({key.name}) is revoked" if key else "was damaged: its record is removed"
+    click.echo(f"The key {key_id} {told}.", err=True)
 
 
 def _fields(options: dict[str, Any]) -> dict[str, Any]:

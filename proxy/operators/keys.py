@@ -8,8 +8,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from proxy.errors import Conflict, InvalidRequest, NotFound
-from proxy.operators.records import beginnings, changed, differences, key_shown, read_all
+from proxy.errors import Conflict, InvalidRequest, NotFound, RecordDamaged
+from proxy.operators.records import (
+    REMOVED,
+    beginnings,
+    changed,
+    differences,
+    key_shown,
+    read_all,
+)
 from proxy.store import audit, client_keys, teams
 from proxy.store.client_keys import ClientKey
 
@@ -95,13 +102,20 @@ class Keys:
         self._store.run_all(client_keys.rotate(key, secret, now + overlap_s), note)
         return key, client_keys.token(key_id, secret)
 
-    def revoke(self, key_id: str) -> ClientKey:
+    def revoke(self, key_id: str) -> ClientKey | None:
         """End a key: within five seconds every worker refuses it; its record stays.
+
+        A damaged record cannot say that it is revoked: it is removed, and None is answered.
 
         Raises:
             NotFound: there is no such key.
         """
-        now, key = int(time.time()), self.find(key_id)
+        try:
+            now, key = int(time.time()), self.find(key_id)
+        except RecordDamaged:
+            note = audit.note(self._actor, "key.revoked", key_id, REMOVED)
+            self._store.run_all(*client_keys.remove(key_id), note)
+            return None
         if not key.revoked_at:
             note = audit.note(self._actor, "key.revoked", key_id, {"revoked_at": (None, now)})
             self._store.run_all(client_keys.revoke(key_id, now), note)

@@ -23,6 +23,8 @@ AT_ONCE = 200
 _DEFAULTS: dict[str, Any] = {
     field.name: field.default for kind in (Limits, ClientKey, Team) for field in fields(kind)
 }
+REMOVED: Changes = {"record": ("damaged", None)}
+"""What the audit log says of a record that could not be read and was removed as a whole."""
 _LIMITS = frozenset(field.name for field in fields(Limits))
 
 

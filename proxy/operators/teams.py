@@ -8,16 +8,23 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from proxy.errors import Conflict, InvalidRequest, NotFound
+from proxy.errors import Conflict, InvalidRequest, NotFound, RecordDamaged
 from proxy.operators.keys import Keys
-from proxy.operators.records import beginnings, changed, differences, read_all, team_shown
+from proxy.operators.records import (
+    REMOVED,
+    beginnings,
+    changed,
+    differences,
+    read_all,
+    team_shown,
+)
 from proxy.store import audit, teams
 from proxy.store.teams import Team
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from proxy.store.audit import Actor
+    from proxy.store.audit import Actor, Changes
     from proxy.store.connection import Store
 
 
@@ -84,20 +91,26 @@ class Teams:
         return team
 
     def delete(self, name: str) -> None:
-        """Remove a team.
+        """Remove a team, a damaged one too.
 
         Raises:
             NotFound: there is no such team.
             Conflict: keys that are not revoked belong to it.
         """
-        team = self.find(name)
+        gone = self._held(name)
         members = [key.id for key in self._keys.all() if key.team == name and not key.revoked_at]
         if members:
             named = ", ".join(members[:3]) + (", ..." if len(members) > 3 else "")
             raise Conflict(f"The team {name!r} has keys: {named}. Move or revoke them first.")
-        bare = Team(name, team.created_at)
-        held = differences(team_shown(team), team_shown(bare))
-        gone = {field: (was, None) for field, (was, _) in held.items()}
         self._store.run_all(
             *teams.delete(name), audit.note(self._actor, "team.deleted", name, gone)
         )
+
+    def _held(self, name: str) -> Changes:
+        """What ends with a team: whatever of it is no default."""
+        try:
+            team = self.find(name)
+        except RecordDamaged:
+            return REMOVED
+        held = differences(team_shown(team), team_shown(Team(name, team.created_at)))
+        return {field: (was, None) for field, (was, _) in held.items()}

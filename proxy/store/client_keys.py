@@ -134,6 +134,14 @@ def revoke(key_id: str, now: int) -> Command[None]:
     return _set(key_id, revoked_at=now)
 
 
+def remove(key_id: str) -> list[Command[None]]:
+    """Remove a key's record, whatever it holds."""
+    return [
+        Command(("DEL", keyspace.client_key(key_id)), lambda _: None),
+        Command(("ZREM", keyspace.client_keys(), key_id), lambda _: None),
+    ]
+
+
 def _record(key: ClientKey) -> dict[str, str | int]:
     return {
         "name": key.name,

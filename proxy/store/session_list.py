@@ -52,6 +52,12 @@ def delist(owner: str, session_id: str) -> Sequence[Command[None]]:
     return [Command((verb, key, session_id), lambda _: None) for verb, key in removals]
 
 
+def lists(owner: str, session_id: str) -> Command[bool]:
+    """Whether a session stands in its owner's list."""
+    by_change = keyspace.session_list(owner)[0]
+    return Command(("ZSCORE", by_change, session_id), lambda reply: reply is not None)
+
+
 def page(owner: str, *, limit: int, cursor: tuple[str, str] | None, query: str) -> Command[Page]:
     """A page of an owner's sessions.
 

@@ -176,15 +176,24 @@ def undo(session_id: str, owner: str, undo_id: str) -> Command[Session]:
     return _script("undo", session_id, (owner, undo_id), parse)
 
 
-def delete(session_id: str, owner: str, delete_id: str) -> Command[None]:
-    """Delete a session with its turns, a damaged one too. The command raises SessionNotFound."""
+def delete(session_id: str, owner: str, delete_id: str) -> Command[bool]:
+    """Delete a session with its turns, a damaged one too. The command raises SessionNotFound.
 
-    def parse(reply: int) -> None:
+    Answers False if it is so damaged that it does not say whose it is: it is there still.
+    """
+
+    def parse(reply: int) -> bool:
         if not reply:
             raise SessionNotFound(session_id)
+        return reply > 0
 
     keys = (*keyspace.session(session_id), keyspace.deleted_session(session_id))
     return script("delete", keys, (owner, delete_id, DELETED_MS), parse)
+
+
+def remove(session_id: str) -> Command[None]:
+    """Remove all that is kept of a session, whosever it is."""
+    return Command(("DEL", *keyspace.session(session_id)), lambda _: None)
 
 
 def _script(

@@ -90,9 +90,15 @@ class Sessions:
     def delete(self, session_id: str) -> Response:
         """DELETE /sessions/{id}."""
         owner = self._owner()
-        delisting = session_list.delist(owner, session_id)
-        delete = sessions.delete(_checked(session_id), owner, new_turn_id())
-        self._store.run_all(delete, *delisting)
+        listed = session_list.lists(owner, _checked(session_id))
+        delete = sessions.delete(session_id, owner, new_turn_id())
+        own, deleted, *_ = self._store.run_all(
+            listed, delete, *session_list.delist(owner, session_id)
+        )
+        if not deleted:  # it does not say whose it is, the list did
+            if not own:
+                raise SessionNotFound(session_id)
+            self._store.run(sessions.remove(session_id))
         return responses.nothing()
 
     def undo(self, session_id: str) -> Response:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.store import client_keys
+from proxy.store import client_keys, keyspace
 from tests.cli.operating import Operator, operator, parsed
+from tests.store.records import put
 from tests.support.keys import form_team
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
@@ -151,6 +152,14 @@ def test_a_key_opens_the_service_until_it_is_revoked(
     assert keys("revoke", told["id"]).stderr == f"The key {told['id']} (Ada) is revoked.\n"
     wait_until(lambda: caller.chat().status_code == 401, "the key to end", seconds=10)
     assert shown(keys, told["id"])["state"] == "revoked"
+
+
+def test_a_damaged_key_is_removed(keys: Operator, store: Store) -> None:
+    key_id, _ = made(keys)
+    put(store, keyspace.client_key(key_id), created_at="x")
+    told = f"The key {key_id} was damaged: its record is removed.\n"
+    assert keys("revoke", key_id).stderr == told
+    assert "There is no key" in keys("show", key_id, status=1).stderr
 
 
 def test_a_rotated_key_s_former_secret_is_good_for_the_overlap(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proxy.store import client_keys
+from proxy.store import client_keys, keyspace
 from tests.cli.operating import Operator, operator, parsed
+from tests.store.records import put
 from tests.support.keys import issue
 from tests.support.service import free_port
 
@@ -90,6 +91,13 @@ def test_a_team_that_has_keys_is_not_deleted(teams: Operator, store: Store, name
     told = teams("delete", name, status=1).stderr
     assert told == f"Error: The team {name!r} has keys: {key.id}. Move or revoke them first.\n"
     store.run(client_keys.revoke(key.id, 1))
+    assert teams("delete", name).stderr == f"The team {name} is deleted.\n"
+    assert "There is no team" in teams("show", name, status=1).stderr
+
+
+def test_a_damaged_team_is_deleted(teams: Operator, store: Store, name: str) -> None:
+    teams("create", name)
+    put(store, keyspace.team(name), weight="x")
     assert teams("delete", name).stderr == f"The team {name} is deleted.\n"
     assert "There is no team" in teams("show", name, status=1).stderr
 

@@ -10,7 +10,7 @@ import pytest
 from proxy.store import keyspace
 from proxy.store.connection import Command
 from tests.store.records import NEWER, put, remove
-from tests.store.samples import hash_of
+from tests.store.samples import exists, hash_of
 from tests.streaming.listening import cancel, stream
 from tests.support.keys import form_team, issue
 from tests.support.waiting import wait_until
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from proxy.store.client_keys import ClientKey
     from proxy.store.connection import Store
+    from tests.conftest import NewKey
     from tests.support.service import Client, Service
     from tests.support.simulator import Control
 
@@ -80,6 +81,50 @@ def test_operators_are_told_of_a_damaged_record_and_see_all_others(
     assert (bad.id in keys, other.id in keys) == (False, True)
     assert bad.team not in {each["id"] for each in admin.get(TEAMS).json()["data"]}
     assert admin.get("/admin/api/limits").ok
+
+
+def spoil(store: Store, key: str, damage: dict[str, str]) -> None:
+    """Damage a record; no field at all makes it no record of any kind."""
+    if damage:
+        put(store, key, **damage)
+    else:
+        store.run(Command(("SET", key, "text"), bool))
+
+
+@pytest.mark.parametrize("damage", [*DAMAGES, {}], ids=str)
+def test_operators_remove_a_damaged_key_and_team(
+    store: Store, admin: Client, key: tuple[ClientKey, str], damage: dict[str, str]
+) -> None:
+    made, _ = key
+    one, team = f"{KEYS}/{made.id}", f"{TEAMS}/{made.team}"
+    spoil(store, keyspace.team(made.team), damage)
+    refused(admin.request("DELETE", team), 409, "conflict")
+    spoil(store, keyspace.client_key(made.id), damage)
+    for path in (one, team):
+        assert admin.request("DELETE", path).status_code == 204
+        refused(admin.get(path), 404, "not_found")
+    ended = admin.get("/admin/api/events?limit=2").json()["data"]
+    assert [event["action"] for event in ended] == ["team.deleted", "key.revoked"]
+    assert {str(event["changes"]) for event in ended} == {str({"record": ["damaged", None]})}
+    assert not store.run(Command(("ZSCORE", keyspace.client_keys(), made.id), bool))
+    assert admin.post(TEAMS, json={"name": made.team}).ok
+
+
+@pytest.mark.parametrize("where", [0, 1, 2], ids=["meta", "turns", "lock"])
+def test_a_session_of_the_wrong_type_is_deleted_by_who_has_it_in_the_list(
+    store: Store, api: Client, service: Service, new_key: NewKey, where: int
+) -> None:
+    session_id = api.chat().json()["session_id"]
+    path, kept = f"/sessions/{session_id}", keyspace.session(session_id)
+    store.run_all(Command(("DEL", kept[where]), int), Command(("SADD", kept[where], "x"), int))
+    refused(
+        service.client(new_key()).request("DELETE", path), 404, "session_not_found", "session_id"
+    )
+    assert [each["id"] for each in api.get("/sessions").json()["data"]] == [session_id]
+    assert api.request("DELETE", path).status_code == 204
+    assert api.get("/sessions").json()["data"] == []
+    assert not exists(store, *kept)
+    refused(api.request("DELETE", path), 404, "session_not_found", "session_id")
 
 
 @pytest.mark.parametrize("damage", [{"v": NEWER}, {"ttl": "x"}, {"parameters": "{"}], ids=str)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def test_it_is_up_and_says_so_and_is_ready_soon_after_redis_appears(
     start_service: StartService, chatgpt: Control
 ) -> None:
-    port = free_port()
-    service = start_service(REDIS_URL=f"redis://127.0.0.1:{port}/0", PROXY_AUTH="open")
+    redis = RedisServer(port=free_port())
+    service = start_service(REDIS_URL=redis.tcp_url, PROXY_AUTH="open")
     caller = service.client()
     assert '"event": "redis_unavailable"' in service.log
     assert caller.get("/livez").ok
@@ -29,7 +29,7 @@ def test_it_is_up_and_says_so_and_is_ready_soon_after_redis_appears(
         assert refused(answer)
         assert seconds < 0.6 + STRAY_S
     assert chatgpt.stats()["requests"] == 0
-    with RedisServer(port=port):
+    with redis:
         appeared = time.monotonic()
         wait_until(lambda: caller.get("/readyz").ok, "the service to be ready", seconds=10)
         assert time.monotonic() - appeared < 2 + STRAY_S

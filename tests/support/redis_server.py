@@ -82,19 +82,30 @@ class RedisServer(EmbeddedRedis):
     @property
     def url(self) -> str:
         """As the service is given it."""
-        own = super().url
-        return with_user(own, USER, PASSWORD) if self._guarded else own
+        return self._for_service(super().url)
+
+    @property
+    def tcp_url(self) -> str:
+        """Likewise, over its port; also before it listens there."""
+        return self._for_service(f"redis://127.0.0.1:{self._port}/0")
 
     @property
     def admin_url(self) -> str:
         """For what a test itself needs and the service may not do."""
         return with_user(super().url, "admin") if self._guarded else super().url
 
+    def _for_service(self, url: str) -> str:
+        return with_user(url, USER, PASSWORD) if self._guarded else url
+
     @contextmanager
     def admin(self) -> Iterator[Store]:
-        """A store that may run every command."""
-        settings = load({"REDIS_URL": self.admin_url, "OPENAI_API_KEY": CANARY})
-        with closing(Store(settings)) as store:
+        """A store that may run every command, and is patient."""
+        settings = {
+            "REDIS_URL": self.admin_url,
+            "OPENAI_API_KEY": CANARY,
+            "PROXY_REDIS_TIMEOUT": "10",
+        }
+        with closing(Store(load(settings))) as store:
             yield store
 
     def tell(self, *command: str) -> None:

@@ -226,14 +226,14 @@ def test_an_answer_is_kept_for_24_hours(
 
 @each_stream
 def test_a_stream_whose_log_is_gone_is_made_from_its_answer(
-    forgetful: Service, chatgpt: Control, new_key: NewKey, store: Store, way: Way
+    forgetful: Service, chatgpt: Control, new_key: NewKey, redis_admin: Store, way: Way
 ) -> None:
     api = forgetful.client(new_key())
     chatgpt.queue(text="Grüße,\n\n世界")
     first = way.ask(api)
     whole = first.content
     log = f"cp:*{first.headers['X-Turn-ID']}*"
-    wait_until(lambda: not keys(store, log), "the log to be gone")
+    wait_until(lambda: not keys(redis_admin, log), "the log to be gone")
     again = way.ask(api)
     assert again.headers["X-Turn-ID"] == first.headers["X-Turn-ID"]
     if way.path == COMPLETIONS:

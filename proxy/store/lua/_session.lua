@@ -17,10 +17,6 @@ local function now_ms()
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 end
 
-local function owned_by(owner)
-  return redis.call('HGET', META, 'owner') == owner
-end
-
 -- What stands against using the session: 'missing' (there is none, or none of this owner's),
 -- 'damaged', 'turns_missing' (Redis dropped them), or false. Then its turns' number, its fence and
 -- its newest turn's id.
