@@ -59,21 +59,26 @@ class Owed:
             self._debts.append(_Debt(commands, then, time.monotonic() + LONGEST_S))
 
     def pay(self, store: Store) -> None:
-        """Run each once, and at once what follows from it; what fails is owed on."""
-        for _ in range(len(self._debts)):
-            debt: _Debt | None = self._debts.popleft()
-            while debt is not None:
-                debt = self._paid(store, debt)
+        """Run each once, and at once what follows from it; the first that fails is owed on.
 
-    def _paid(self, store: Store, debt: _Debt) -> _Debt | None:
-        """Run one; what follows from it."""
-        try:
-            replies = store.run_all(*debt.commands)
-        except StoreUnavailable as error:
-            if time.monotonic() < debt.until:
-                self._debts.append(debt)
-                return None
-            logs.problem("owed", error)
-            replies = []
-        following = debt.then(replies)
-        return _Debt(following, _nothing, debt.until) if following else None
+        Those behind it are left for the next time: a commit that waits for a replica holds up all
+        that its worker's keeper has to do.
+        """
+        for _ in range(len(self._debts)):
+            if not self._paid(store, self._debts.popleft()):
+                return
+
+    def _paid(self, store: Store, debt: _Debt | None) -> bool:
+        """Run one, and what follows from it; whether nothing of it is owed on."""
+        while debt is not None:
+            try:
+                replies = store.run_all(*debt.commands)
+            except StoreUnavailable as error:
+                if time.monotonic() < debt.until:
+                    self._debts.append(debt)
+                    return False
+                logs.problem("owed", error)
+                replies = []
+            following = debt.then(replies)
+            debt = _Debt(following, _nothing, debt.until) if following else None
+        return True
