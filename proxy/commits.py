@@ -55,10 +55,21 @@ class Answered:
 class Commits:
     """Stores what comes of turns."""
 
-    def __init__(self, store: Store, keeper: Keeper, planner: Planner) -> None:
+    def __init__(
+        self, store: Store, keeper: Keeper, planner: Planner, replicated: Sequence[Command[None]]
+    ) -> None:
+        """Nothing is stored yet.
+
+        Args:
+            store: where turns go.
+            keeper: stores late what cannot be stored now.
+            planner: knows what a turn cost.
+            replicated: what makes sure that replicas have a turn too.
+        """
         self._store = store
         self._keeper = keeper
         self._planner = planner
+        self._replicated = replicated
 
     def commit(
         self,
@@ -111,12 +122,12 @@ class Commits:
         ]
         kept = _kept(turn, answered)
         try:
-            outcome = self._insist([*commands, *kept])
+            outcome = self._insist([*commands, *kept, *self._replicated])
         except StoreUnavailable:
             if kept:
                 turn.owed = True
                 end = _LateEnd(turn, answered, late())
-                self._keeper.owed.add(commands, end)
+                self._keeper.owed.add([*commands, *self._replicated], end)
             raise
         self._refuse_unstored(outcome, turn)
         return answered

@@ -74,7 +74,7 @@ def _examine() -> Iterator[Finding]:
 def _redis(settings: Settings) -> Iterator[Finding]:
     store = Store(settings)
     try:
-        found = inspection.examine(store)
+        found = [*inspection.examine(store), *inspection.of_replicas(store, settings)]
     except StoreUnavailable:
         yield Finding("redis", "wrong", "it cannot be reached: is it up, and REDIS_URL right?")
         return

@@ -16,7 +16,7 @@ from proxy.embedded.child import Child, ChildFailed
 from proxy.errors import ProxyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 _START_S = 10.0
@@ -60,7 +60,12 @@ class EmbeddedRedis:
     """
 
     def __init__(
-        self, *, port: int | None = None, appendonly: bool = False, users: Path | None = None
+        self,
+        *,
+        port: int | None = None,
+        appendonly: bool = False,
+        users: Path | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         """Nothing is started yet.
 
@@ -68,10 +73,11 @@ class EmbeddedRedis:
             port: listen on this TCP port of 127.0.0.1 too.
             appendonly: keep an append-only file, so that `kill` and then `start` lose nothing.
             users: a file of Redis's ACL, for who may do what; without it everybody may all.
+            arguments: more of redis-server's own, such as whose replica it is.
         """
         self._port = port or 0
         self._appendonly = "yes" if appendonly else "no"
-        self._users = ("--aclfile", str(users)) if users else ()
+        self._more = (*(("--aclfile", str(users)) if users else ()), *arguments)
         self._directory: Path
         self._child: Child
 
@@ -90,7 +96,7 @@ class EmbeddedRedis:
             *("--dir", str(self._directory), "--daemonize", "no"),
             *("--save", "", "--appendonly", self._appendonly),
             *("--maxmemory-policy", "noeviction"),
-            *self._users,
+            *self._more,
         ]
         try:
             self.start()

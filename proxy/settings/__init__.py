@@ -4,9 +4,10 @@ Every setting is a field of `Settings`; its alias is the environment variable, i
 config/proxy.toml or config/limits.toml. docs/settings.md lists them all.
 """
 
-from proxy.settings.addresses import LOOPBACK, REDIS_OPTIONS, REDIS_SCHEMES, TLS_OPTIONS, is_origin
+from proxy.settings.addresses import LOOPBACK, is_origin
 from proxy.settings.addresses import split as split_url
 from proxy.settings.fields import ENVIRONMENT_NAMES, LARGEST_LIMIT, SIMULATED_KEY, Settings
+from proxy.settings.redis_address import Place, RedisAddress, read_redis_url
 from proxy.settings.sources import (
     CONFIG_DIR,
     environment,
@@ -21,16 +22,16 @@ __all__ = [
     "ENVIRONMENT_NAMES",
     "LARGEST_LIMIT",
     "LOOPBACK",
-    "REDIS_OPTIONS",
-    "REDIS_SCHEMES",
     "SIMULATED_KEY",
-    "TLS_OPTIONS",
+    "Place",
+    "RedisAddress",
     "Settings",
     "environment",
     "given",
     "is_origin",
     "load",
     "load_for_store",
+    "read_redis_url",
     "split_url",
     "unknown_names",
 ]

@@ -1,4 +1,4 @@
-"""Addresses in the settings: of ChatGPT, of Redis and of the pages that may call from browsers."""
+"""Addresses in the settings: of ChatGPT and of the pages that may call from browsers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import ipaddress
 import re
 import socket
 import ssl
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-REDIS_SCHEMES = ("redis", "rediss", "unix")
-REDIS_OPTIONS = frozenset({"db"})
-"""What may stand behind the question mark: redis-py takes more, and lets it win over ours."""
-TLS_OPTIONS = frozenset({"ssl_ca_certs", "ssl_certfile", "ssl_check_hostname", "ssl_keyfile"})
-"""What may stand there too after rediss://."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _METADATA_NETWORKS = tuple(
     map(
@@ -78,22 +73,6 @@ def _is_loopback(host: str) -> bool:
     return host in LOOPBACK or (address is not None and address.is_loopback)
 
 
-def check_redis_url(value: str) -> None:
-    """A URL of a Redis, with the options that are ours to leave open.
-
-    Raises:
-        ValueError: it is none; the text says what would be right.
-    """
-    url = split(value)
-    if url is None or url.scheme not in REDIS_SCHEMES or not _names_a_redis(url):
-        raise ValueError(
-            "must be a URL such as redis://127.0.0.1:6379/0, rediss://... or unix:///path"
-        )
-    known = REDIS_OPTIONS | (TLS_OPTIONS if url.scheme == "rediss" else set())
-    if not parse_qs(url.query, keep_blank_values=True).keys() <= known:
-        raise ValueError(f"may hold after '?' only {', '.join(sorted(known))}")
-
-
 def check_certificates(path: str) -> None:
     """A file of certificates to trust, in PEM.
 
@@ -146,15 +125,3 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     if str(plain) != host:
         raise odd
     return plain
-
-
-def _names_a_redis(url: SplitResult) -> bool:
-    """Whether it names a host, or a socket's path, and the database by its number if at all."""
-    databases = parse_qs(url.query).get("db", [])
-    if url.scheme == "unix":
-        placed = bool(url.path) and not url.hostname
-    else:
-        placed = bool(url.hostname)
-        databases.append(url.path.removeprefix("/"))
-    numbered = all(re.fullmatch("[0-9]*", database) for database in databases)
-    return placed and numbered and not url.fragment

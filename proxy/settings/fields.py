@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from proxy.settings.addresses import check_base_url, check_certificates, check_redis_url, is_origin
+from proxy.settings.addresses import check_base_url, check_certificates, is_origin
+from proxy.settings.redis_address import RedisAddress, read_redis_url
 
 LARGEST_LIMIT = 1_000_000_000
 """Above it a bucket's micro-units (limit x 10^6) would leave the integers a double can hold."""
@@ -41,6 +42,7 @@ class Settings(BaseModel):
         "openai", alias="PROXY_UPSTREAM_PROFILE"
     )
     redis_url: SecretStr = Field(alias="REDIS_URL")
+    redis_sentinel_password: SecretStr | None = Field(None, alias="PROXY_REDIS_SENTINEL_PASSWORD")
 
     # Where it listens and whom it lets in
     host: str = Field("127.0.0.1", alias="PROXY_HOST")
@@ -91,6 +93,7 @@ class Settings(BaseModel):
     upstream_breaker_open_max: Seconds = Field(30, alias="PROXY_UPSTREAM_BREAKER_OPEN_MAX")
     redis_connect_timeout: Seconds = Field(0.25, alias="PROXY_REDIS_CONNECT_TIMEOUT")
     redis_timeout: Seconds = Field(0.5, alias="PROXY_REDIS_TIMEOUT")
+    redis_wait_replicas: int = Field(0, ge=0, le=16, alias="PROXY_REDIS_WAIT_REPLICAS")
     redis_max_connections: int = Field(64, ge=1, alias="PROXY_REDIS_MAX_CONNECTIONS")
     redis_breaker_failures: int = Field(5, ge=1, alias="PROXY_REDIS_BREAKER_FAILURES")
     redis_breaker_pause: Seconds = Field(1, alias="PROXY_REDIS_BREAKER_PAUSE")
@@ -168,8 +171,13 @@ class Settings(BaseModel):
     @field_validator("redis_url")
     @classmethod
     def _redis_url_is_known(cls, value: SecretStr) -> SecretStr:
-        check_redis_url(value.get_secret_value())
+        read_redis_url(value.get_secret_value())
         return value
+
+    @property
+    def redis(self) -> RedisAddress:
+        """Where Redis is."""
+        return read_redis_url(self.redis_url.get_secret_value())
 
     @property
     def upstream_keys(self) -> tuple[str, ...]:

@@ -11,14 +11,15 @@ import redis
 
 from proxy.store import record, scripts
 from proxy.store.outage import Outage, unavailable
-from proxy.store.server import Argument, Batch, Server
+from proxy.store.topology import connect
 from proxy.telemetry import logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from proxy.errors import StoreUnavailable
     from proxy.settings import Settings
+    from proxy.store.server import Argument, Batch
 
 T = TypeVar("T")
 
@@ -81,7 +82,7 @@ class Store:
 
     def __init__(self, settings: Settings) -> None:
         self.outage = Outage(settings, self._answers)
-        self._server = Server(settings.redis_url.get_secret_value(), settings)
+        self._server = connect(settings)
 
     def run(self, command: Command[T]) -> T:
         """Run one command.
@@ -103,26 +104,34 @@ class Store:
             StoreUnavailable: Redis is gone, too slow, or refuses one of them.
             RecordDamaged: what one of them reads cannot be understood.
         """
+        packed = [command.arguments for command in commands]
+        return _understood(commands, self._asked(lambda: self._run(packed, within_s)))
+
+    def run_everywhere(self, *commands: Command[Any]) -> dict[str, list[Any]]:
+        """Run commands on each server that keeps keys of its own, by where it is; as `run_all`.
+
+        Where there is one it has no name.
+        """
+        packed = [command.arguments for command in commands]
+        told = self._asked(lambda: self._server.everywhere(packed))
+        return {where: _understood(commands, replies) for where, replies in told.items()}
+
+    def _asked(self, ask: Callable[[], T]) -> T:
         if self.outage.lasts:
             raise unavailable()
-        packed = [command.arguments for command in commands]
         try:
-            if within_s is None:
-                replies = self._run(packed)
-            else:
-                with gevent.Timeout(within_s, redis.TimeoutError()):
-                    replies = self._run(packed)
+            told = ask()
         except (redis.RedisError, OSError) as error:
             raise self._gone(error) from None
-        self.outage.succeeded()
-        for command, reply in zip(commands, replies, strict=True):
-            if isinstance(reply, redis.RedisError) and not command.bears(reply):
-                logs.problem(_refusal(reply), reply, every_s=_REFUSED_EVERY_S)
-                raise unavailable()
-        return [command.understand(reply) for command, reply in zip(commands, replies, strict=True)]
+        if self._server.sound:
+            self.outage.succeeded()
+        return told
 
-    def _run(self, batch: Batch) -> list[Any]:
-        return self._server.run(batch, unless=lambda: self.outage.lasts)
+    def _run(self, batch: Batch, within_s: float | None) -> list[Any]:
+        if within_s is None:
+            return self._server.run(batch, unless=lambda: self.outage.lasts)
+        with gevent.Timeout(within_s, redis.TimeoutError()):
+            return self._server.run(batch, unless=lambda: self.outage.lasts)
 
     def _gone(self, error: Exception) -> StoreUnavailable:
         if not self.outage.lasts:
@@ -133,7 +142,7 @@ class Store:
     def _answers(self) -> bool:
         """Whether Redis is back, asked during an outage."""
         try:
-            self._server.run([("PING",)])
+            self._server.everywhere([("PING",)])
         except (redis.RedisError, OSError) as error:
             logs.problem("redis_watch", error, every_s=_REFUSED_EVERY_S)
             return False
@@ -143,6 +152,15 @@ class Store:
         """Close every connection."""
         self.outage.close()
         self._server.close()
+
+
+def _understood(commands: Sequence[Command[Any]], replies: list[Any]) -> list[Any]:
+    """What the replies say, if none of them is a refusal."""
+    for command, reply in zip(commands, replies, strict=True):
+        if isinstance(reply, redis.RedisError) and not command.bears(reply):
+            logs.problem(_refusal(reply), reply, every_s=_REFUSED_EVERY_S)
+            raise unavailable()
+    return [command.understand(reply) for command, reply in zip(commands, replies, strict=True)]
 
 
 def _refusal(reply: redis.RedisError) -> str:

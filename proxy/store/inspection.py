@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ OLDEST_REDIS = (6, 2)
 MENDED_S = 10.0
 """When to look again at what a person has to mend."""
 UNSEEN = "its user may not run INFO: version, role, memory and file were not looked at"
-_SECTIONS = ("server", "memory", "persistence", "replication")
+_SECTIONS = ("server", "memory", "persistence", "replication", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +31,61 @@ class Finding:
     state: Literal["ok", "warning", "wrong"]
     told: str
 
+    def at(self, where: str) -> Finding:
+        """The same of one of several servers."""
+        return replace(self, told=f"{where}: {self.told}") if where else self
+
 
 def examine(store: Store) -> list[Finding]:
-    """What Redis tells of itself; the first finding is its version, where it may be asked.
+    """What each server of Redis tells of itself, where it may be asked; its version first.
+
+    Raises:
+        StoreUnavailable: one of them cannot be asked.
+    """
+    findings: list[Finding] = []
+    for where, sections in store.run_everywhere(*map(info, _SECTIONS)).items():
+        if None in sections:
+            found = [Finding("warning", UNSEEN)]
+        else:
+            told = {name: value for part in sections for name, value in part.items()}
+            found = [*_of_server(told, where), *_of_memory(told), *_of_disk(told)]
+        findings += (finding.at(where) for finding in found)
+    return findings
+
+
+def of_replicas(store: Store, settings: Settings) -> list[Finding]:
+    """Whether as many replicas follow as must have a turn before it is acknowledged.
 
     Raises:
         StoreUnavailable: it cannot be asked.
     """
-    sections = store.run_all(*map(info, _SECTIONS))
-    if None in sections:
-        return [Finding("warning", UNSEEN)]
-    told: dict[str, str] = {name: value for part in sections for name, value in part.items()}
-    return [*_of_server(told), *_of_memory(told), *_of_disk(told)]
+    wanted = settings.redis_wait_replicas
+    findings = []
+    for where, (told,) in store.run_everywhere(info("replication")).items():
+        if told is None:
+            continue
+        there = int(told.get("connected_slaves", 0))
+        if there < wanted:
+            text = f"of {wanted} replicas that PROXY_REDIS_WAIT_REPLICAS asks for {there} are there"
+            findings.append(Finding("wrong", f"{text}: no turn is acknowledged").at(where))
+    return findings
 
 
 def of_way(settings: Settings) -> list[Finding]:
     """What the way to Redis is like."""
-    url = urlsplit(settings.redis_url.get_secret_value())
-    if url.password or url.scheme == "unix" or url.hostname in LOOPBACK:
+    address = settings.redis
+    url = urlsplit(address.whole)
+    hosts = [host for host, _ in address.places] or [url.hostname or ""]
+    if url.password or url.scheme == "unix" or all(host in LOOPBACK for host in hosts):
         return []
-    told = f"whoever reaches {url.hostname} reads every conversation: give Redis a password"
+    told = f"whoever reaches {', '.join(hosts)} reads every conversation: give Redis a password"
     return [Finding("warning", told)]
 
 
 def report(store: Store, settings: Settings) -> None:
     """Say in the log what is not as it should be, once, when the service starts."""
     try:
-        found = examine(store)
+        found = [*examine(store), *of_replicas(store, settings)]
     except StoreUnavailable:
         logs.alarm("redis_unavailable", told="the service answers 503 until Redis is there")
         return
@@ -78,7 +106,7 @@ def readiness(store: Store) -> str:
     told = [finding.told for finding in found if finding.state == "wrong"]
     if told:
         raise StoreUnavailable(f"Redis is not fit: {'; '.join(told)}.", retry_after=MENDED_S)
-    return UNSEEN if found[0].told == UNSEEN else "ok"
+    return UNSEEN if any(finding.told.endswith(UNSEEN) for finding in found) else "ok"
 
 
 def info(section: str) -> Command[dict[str, str] | None]:
@@ -86,13 +114,15 @@ def info(section: str) -> Command[dict[str, str] | None]:
     return Command(("INFO", section), _pairs, spared=True)
 
 
-def _of_server(told: dict[str, str]) -> Iterator[Finding]:
+def _of_server(told: dict[str, str], where: str) -> Iterator[Finding]:
     version = told.get("redis_version", "0.0")
     parsed = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
     state: Literal["ok", "wrong"] = "ok" if parsed >= OLDEST_REDIS else "wrong"
     yield Finding(state, f"version {version}; 6.2 or later is needed")
     if told.get("role") == "slave":
         yield Finding("wrong", "it is a replica and takes no writes: name its master")
+    if told.get("cluster_enabled") == "1" and not where:
+        yield Finding("wrong", "it is a part of a cluster: let REDIS_URL begin with redis+cluster")
 
 
 def _of_memory(told: dict[str, str]) -> Iterator[Finding]:
