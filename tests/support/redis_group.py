@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import subprocess
 import tempfile
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import redis
 from redis.backoff import NoBackoff
@@ -17,6 +17,9 @@ from redis.retry import Retry
 from proxy.embedded import Child, EmbeddedRedis, find_redis_server
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SERVICE = "chats"
 SLOTS = 16384
@@ -58,11 +61,11 @@ class Member(EmbeddedRedis):
 class Sentinel:
     """A sentinel that watches a master."""
 
-    def __init__(self, master: Member, *, down_after_ms: int) -> None:
+    def __init__(self, master: Member, *, down_after_ms: int, quorum: int = 2) -> None:
         self.port = free_port()
         self._config = (
             f"port {self.port}\nbind 127.0.0.1\n"
-            f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} 2\n"
+            f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} {quorum}\n"
             f"sentinel down-after-milliseconds {SERVICE} {down_after_ms}\n"
             f"sentinel failover-timeout {SERVICE} 3000\n"
         )
@@ -181,6 +184,32 @@ class Clustered:
         ranges = next(filter(None, (member.ask("CLUSTER", "SLOTS") for member in self.members)))
         (port,) = (entry[2][1] for entry in ranges if entry[0] <= slot <= entry[1])
         return next(member for member in self.members if member.port == port)
+
+    @property
+    def replicated(self) -> bool:
+        """Whether each master has a replica that follows it."""
+        return sum(member.follows for member in self.members) == 3
+
+    def replica_of(self, master: Member) -> Member:
+        """The replica of a master."""
+        following = ((member, member.ask("ROLE")) for member in self.members)
+        return next(
+            one for one, role in following if role[0] == b"slave" and role[2] == master.port
+        )
+
+    @contextmanager
+    def moving(self, key: str, target: Member) -> Iterator[None]:
+        """The slot of a key is on its way to another master; at the end it is there."""
+        slot, former = key_slot(key.encode()), self.owner(key)
+        ids = {member: member.ask("CLUSTER", "MYID") for member in (former, target)}
+        target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[former])
+        former.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+        yield
+        for left in former.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
+            former.ask("MIGRATE", "127.0.0.1", target.port, left, 0, 5000)
+        for member in (target, former):
+            member.ask("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+        wait_until(lambda: self.owner(key) is target, "the slot to have moved")
 
     def wait_for_another(self, former: Member, key: str) -> None:
         """Wait until another master has this key."""
