@@ -120,7 +120,7 @@ class Commits:
             *turn.allowance.settle(turn.spent),
             session_list.enlist(session, turn_count=count, title=title, replace=False),
         ]
-        kept = _kept(turn, answered)
+        kept = _kept(turn, answered, sure=not self._replicated)
         try:
             outcome = self._insist([*commands, *kept, *self._replicated])
         except StoreUnavailable:
@@ -130,6 +130,8 @@ class Commits:
                 self._keeper.owed.add([*commands, *self._replicated], end)
             raise
         self._refuse_unstored(outcome, turn)
+        if self._replicated:
+            self._keeper.owed.add(_kept(turn, answered))
         return answered
 
     def _insist(self, commands: list[Command[Any]]) -> str:
@@ -174,12 +176,15 @@ def _told_nobody(_: bytes | ApiError) -> None:
     return None
 
 
-def _kept(turn: Running, answered: Answered) -> list[Command[Any]]:
-    """The answer for the repeats of an idempotency key; one that was cut off is none."""
+def _kept(turn: Running, answered: Answered, *, sure: bool = True) -> list[Command[Any]]:
+    """The answer for the repeats of an idempotency key; one that was cut off is none.
+
+    While it is not sure that replicas have the turn, repeats must wait for it as its caller does.
+    """
     claim = turn.request.claim
     if claim is None or answered.turn.interrupted:
         return []
-    return [idempotency.finish(claim, turn.id, answered.body)]
+    return [idempotency.finish(claim, turn.id, answered.body, sure=sure)]
 
 
 def _unstored(turn: Running, outcome: str) -> ApiError:

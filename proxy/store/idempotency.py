@@ -62,9 +62,17 @@ def renew(of: Claim, turn_id: str, lease_ms: int) -> Command[None]:
     return script("claim_renew", (_key(of),), (turn_id, lease_ms), lambda _: None)
 
 
-def finish(of: Claim, turn_id: str, answer: bytes) -> Command[None]:
-    """Keep the answer for the key's repeats."""
-    return _end(of, turn_id, answer)
+def finish(of: Claim, turn_id: str, answer: bytes, *, sure: bool = True) -> Command[None]:
+    """Keep the answer for the key's repeats.
+
+    Args:
+        of: the key.
+        turn_id: whose answer it is.
+        answer: what repeats get.
+        sure: whether they get it at once; else when it is kept once more, or when the turn's worker
+            is dead.
+    """
+    return _end(of, turn_id, answer, sure=sure)
 
 
 def drop(of: Claim, turn_id: str) -> Command[None]:
@@ -77,8 +85,10 @@ def forget(of: Claim, turn_id: str) -> Command[None]:
     return _end(of, turn_id, b"", anyway=True)
 
 
-def _end(of: Claim, turn_id: str, answer: bytes, *, anyway: bool = False) -> Command[None]:
-    arguments = (turn_id, answer, KEPT_MS, int(anyway))
+def _end(
+    of: Claim, turn_id: str, answer: bytes, *, anyway: bool = False, sure: bool = True
+) -> Command[None]:
+    arguments = (turn_id, answer, KEPT_MS, int(anyway), int(sure))
     return script("claim_end", (_key(of),), arguments, lambda _: None)
 
 
@@ -86,14 +96,15 @@ def look(of: Claim) -> Command[AlreadyAsked | None]:
     """What became of the turn that has the key; None when nobody has it any more."""
 
     def parse(reply: list[Any]) -> AlreadyAsked | None:
-        turn_id, answer, alive_ms, *raw = reply
+        turn_id, status, answer, alive_ms, *raw = reply
         if turn_id is None:
             return None
         marks = zip(("v", "owner"), raw, strict=True)
         record.verified({name: mark.decode() for name, mark in marks if mark is not None}, of.owner)
-        return AlreadyAsked(turn_id.decode(), answer, float(alive_ms) * 1000)
+        told = answer if status == b"done" else None
+        return AlreadyAsked(turn_id.decode(), told, float(alive_ms) * 1000)
 
-    fields = ("turn", "answer", "alive", "v", "owner")
+    fields = ("turn", "status", "answer", "alive", "v", "owner")
     return Command(("HMGET", _key(of), *fields), parse, _name(of))
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.errors import SettingsError
-from proxy.settings import ENVIRONMENT_NAMES, Settings, given, load, load_for_store, unknown_names
+from proxy.settings import (
+    ENVIRONMENT_NAMES,
+    Settings,
+    given,
+    load,
+    load_for_store,
+    read_redis_url,
+    unknown_names,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,10 +141,29 @@ def test_settings_cannot_be_changed(tmp_path: Path) -> None:
         "rediss://redis.example:6380/0?ssl_ca_certs=/etc/ca.pem",
         "unix:///run/redis.sock",
         "unix:///run/redis.sock?db=2",
+        "redis+sentinel://one.example,two.example:26380/chats",
+        "rediss+sentinel://ada:p%2Fw@[::1]:26379/chats/3?ssl_ca_certs=/etc/ca.pem",
+        "redis+cluster://one.example:7000,two.example",
+        "rediss+cluster://:secret@one.example/0?ssl_check_hostname=false",
     ],
 )
 def test_a_redis_may_be_named_so(tmp_path: Path, url: str) -> None:
     assert loaded(tmp_path, REDIS_URL=url).redis_url.get_secret_value() == url
+
+
+def test_of_several_servers_each_has_its_url() -> None:
+    url = "rediss+sentinel://ada:p%2Fw@[::1],two.example:26380/chats/3?ssl_ca_certs=/etc/ca.pem"
+    address = read_redis_url(url)
+    first, second = address.places
+    assert (address.kind, address.service) == ("sentinel", "chats")
+    assert address.of_sentinel(first, "") == "rediss://[::1]:26379?ssl_ca_certs=/etc/ca.pem"
+    assert address.of_sentinel(second, "a/b") == (
+        "rediss://:a%2Fb@two.example:26380?ssl_ca_certs=/etc/ca.pem"
+    )
+    assert address.of_server(("10.0.0.7", 6379)) == (
+        "rediss://ada:p%2Fw@10.0.0.7:6379/3?ssl_ca_certs=/etc/ca.pem"
+    )
+    assert "p%2Fw" not in repr(address)
 
 
 def test_a_base_url_ends_without_a_slash(tmp_path: Path) -> None:

@@ -143,6 +143,7 @@ SCRIPTS: dict[str, Callable[[Store], Command[Any]]] = {
     ),
     "claim_renew": lambda store: idempotency.renew(*_claimed(store), LEASE_MS),
     "claim_end": lambda store: idempotency.finish(*_claimed(store), b"{}"),
+    "claim_end is not sure": lambda store: idempotency.finish(*_claimed(store), b"{}", sure=False),
     "claim_end drops": lambda store: idempotency.drop(*_claimed(store)),
     "turn_begin": lambda _: turn_log.begin(new_turn_id(), OWNER, "s_x", LEASE_MS),
     "turn_append": lambda store: turn_log.append(

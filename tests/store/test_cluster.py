@@ -149,6 +149,7 @@ def test_the_replicas_of_each_node_are_waited_for(group: Clustered, store: Store
     try:
         short: Command[int] = Command(("WAIT", 1, 50), int)
         assert store.run_all(put("cp:{a}"), put("cp:{b}"), short)[-1] == 0
+        assert store.run_all(put("cp:{b}"), put("cp:{a}"), short)[-1] == 0
         assert store.run_all(put("cp:{a}"), short)[-1] == 1
     finally:
         os.kill(replica.pid, signal.SIGCONT)

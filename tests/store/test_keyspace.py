@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+from redis.crc import key_slot
 
-from proxy.domain.identifiers import new_session_id, new_turn_id
+from proxy.domain.identifiers import new_turn_id
 from proxy.store import keyspace
+from proxy.store.cluster import key_of
 from proxy.store.connection import Command
-from tests.store.samples import OWNER
 from tests.store.scripts import BUCKETS, SCRIPTS, declared
 
 if TYPE_CHECKING:
@@ -66,17 +67,15 @@ def test_the_declared_keys_are_the_keys_touched(
     assert touched <= set(declared(command))
 
 
-@pytest.mark.parametrize(
-    "keys",
-    [
-        keyspace.session(new_session_id()),
-        keyspace.session_list(OWNER),
-        [keyspace.reservation(new_turn_id()), *map(keyspace.limits, BUCKETS)],
-    ],
-    ids=["session", "list", "limits"],
-)
-def test_keys_of_one_script_share_a_cluster_slot(keys: list[str]) -> None:
-    assert len({key.partition("{")[2].partition("}")[0] for key in keys}) == 1
+@pytest.mark.parametrize("prepare", SCRIPTS.values(), ids=SCRIPTS)
+def test_the_keys_of_a_script_share_a_cluster_slot(
+    store: Store, prepare: Callable[[Store], Command[Any]]
+) -> None:
+    command = prepare(store)
+    keys = declared(command)
+    assert {key_slot(key.encode()) for key in keys} == {
+        key_slot(str(key_of(command.arguments)).encode())
+    }
 
 
 def test_no_two_things_share_a_key() -> None:
