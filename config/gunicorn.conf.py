@@ -14,6 +14,7 @@ from proxy.domain.catalog import Catalog
 from proxy.domain.personas import Personas
 from proxy.errors import SettingsError
 from proxy.settings import load
+from proxy.telemetry.ledger import ledger
 from proxy.telemetry.server import ServerLog
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _MOST_FILES = 65_536
 _M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 262_144
 """mallopt(3): memory of this size and more is mapped by itself, and given back when it is freed."""
+_PAGES_A_WORKER, _MORE_PAGES = 4, 16
+"""At a reload workers live beside those that they replace; and then there may be more of them."""
 
 
 def _checked() -> Settings:
@@ -77,6 +80,7 @@ except SettingsError as error:
     sys.exit(f"chat-proxy: {error}")
 _allow_files()
 _give_memory_back()
+ledger(settings.workers * _PAGES_A_WORKER + _MORE_PAGES)
 
 bind = f"{settings.host}:{settings.port}"
 workers = settings.workers
@@ -94,6 +98,16 @@ logger_class = ServerLog
 loglevel = "warning"
 control_socket_disable = True
 proc_name = "chat-proxy"
+
+
+def pre_fork(_server: Any, worker: Any) -> None:
+    """Give a new worker a page for its figures: that of one that has died, if there is any."""
+    ledger().assign(worker.age)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """A worker has died: what it counted stays, what it was is over."""
+    ledger().end(worker.age)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -11,8 +11,9 @@ from proxy.domain import usage as metrics
 from proxy.domain.conversation import Usage
 from proxy.domain.limits import Balance, Room
 from proxy.errors import ApiError, InsufficientQuota
-from proxy.refusals import refusal_of
+from proxy.refusals import counted, refusal_of
 from proxy.store import buckets as store_buckets
+from proxy.telemetry import current
 from proxy.waiting import LEASE_MS, Patience
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Allowance:
         self._held: Held | None = None
         self._admitted = False
         self._shadowed = False
+        self._told = False
         self._begun = time.monotonic()
         self._first_word_s: float | None = None
 
@@ -175,7 +177,8 @@ class Allowance:
         self.degraded = True
         self.balances, self._held = answer.balances, answer.held
         if self._held is None:
-            raise refusal_of(store_buckets.Reserved(granted=False, balances=answer.balances))
+            refusal = refusal_of(store_buckets.Reserved(granted=False, balances=answer.balances))
+            raise counted(refusal)
         self._admitted = True
         return True
 
@@ -199,7 +202,7 @@ class Allowance:
             refusal = refusal_of(reserved)
             if not waits or isinstance(refusal, InsufficientQuota):  # a budget is not waited for
                 self._id = None
-                raise refusal
+                raise counted(refusal)
         self._shadowed = any(not b.bucket.enforced and b.wait_s for b in reserved.balances)
         return reserved
 
@@ -227,17 +230,24 @@ class Allowance:
 
     def _settlement(self, costs: dict[str, int], used: Usage) -> list[Command[Any]]:
         """Settle; then tell what is new of ChatGPT's limits, which holds for what came back too."""
+        if self._held is None and self._id is None:
+            return []
+        cost = self._model.cost(used) if self._model else None
+        seconds = time.monotonic() - self._begun
+        asked = metrics.asked(used, cost, self.failure, seconds, self._first_word_s)
+        if not self._told:  # what is settled again is the same request
+            self._told = True
+            name, key_id = self._limiter.labels(self._caller, self._model, asked)
+            ended = metrics.outcome(self.failure)
+            current.settled(name, used, cost, ended, seconds, self._first_word_s, key_id)
         if self._held is not None:
             self.balances = self._limiter.degradation.settle(self._held, costs)
             self._held = None
         if self._id is None:
             return []
-        cost = self._model.cost(used) if self._model else None
-        seconds = time.monotonic() - self._begun
-        counted = metrics.asked(used, cost, self.failure, seconds, self._first_word_s)
         if self._shadowed:
-            counted |= metrics.SHADOWED
-        settle = store_buckets.settle(self._id, self._buckets, costs, count=self._count(counted))
+            asked |= metrics.SHADOWED
+        settle = store_buckets.settle(self._id, self._buckets, costs, count=self._count(asked))
         noted = replace(settle, parse=lambda reply: self._noted(settle.parse(reply)))
         return [noted, *self._limiter.learning.news()]
 

@@ -22,6 +22,7 @@ from proxy.operators.limits import Limits
 from proxy.operators.teams import Teams
 from proxy.relay import Relay
 from proxy.reservations import Reservations
+from proxy.sampling import Sampler
 from proxy.store import inspection
 from proxy.store.connection import Store
 from proxy.store.keeper import Keeper
@@ -96,7 +97,9 @@ def create_app(settings: Settings) -> Flask:
     app = Flask("proxy", static_folder=None, template_folder="web/templates")
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.url_map.merge_slashes = False
+    degradation = limiter.degradation
     app.extensions["workload"] = workload
+    app.extensions["sampler"] = Sampler(workload, limiter.room, upstream, store.outage, degradation)
     errors.register(app, settings)
     hooks.register(app, workload)
     cors.Cors(settings).register(app)
@@ -111,7 +114,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(views.blueprint())
     app.register_blueprint(token_views.TokenViews(settings, authenticator, signer).blueprint())
     app.register_blueprint(health.blueprint(store, workload))
-    app.register_blueprint(metrics.blueprint(store, upstream, limiter.degradation))
+    app.register_blueprint(metrics.blueprint(settings, store, limiter, app.extensions["sampler"]))
     app.register_blueprint(openapi.blueprint())
     app.register_blueprint(browser_pages.blueprint())
     app.register_blueprint(docs.blueprint())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import gevent
@@ -120,7 +122,9 @@ class Chat:
             live.cancel = cancellation.ask
             self._keeper.follow(live)
             ended = held.pop_all()
-            gevent.spawn(self._produce, turn, live, form, cancellation, ended, reserved=reserved)
+            same = copy_context()  # what it waits for and uses is its request's
+            produce = partial(self._produce, turn, live, form, cancellation, ended)
+            gevent.spawn(same.run, produce, reserved=reserved)
         return live
 
     def _produce(

@@ -19,6 +19,7 @@ from proxy.errors import (
     TurnsMissing,
 )
 from proxy.store import idempotency, session_list, sessions
+from proxy.telemetry import logs
 from proxy.turns import instructions
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Commits:
         count = session.turn_count + (0 if replaced else 1)
         body = raw or orjson.dumps({"session_id": session.id} | stored.as_json())
         answered = Answered(session.id, stored, turn.plan.adapted.dropped, body)
+        logs.messages(stored.question, stored.answer, session=session.id, turn=turn.id)
         commands: list[Command[Any]] = [
             sessions.commit(turn.opened, stored, title, replaced.id if replaced else "", fields),
             *turn.allowance.settle(turn.spent),

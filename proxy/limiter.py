@@ -45,6 +45,7 @@ class Limiter:
         self.degradation = Degradation(settings, store.outage)
         self.lease_ms = int(settings.turn_lease * 1000)
         self.keep_ms = self.lease_ms * RESERVATION_LEASES
+        self._counts_keys = settings.metrics_keys
         self._retention_s = settings.usage_retention
         shared = Limits(rpm=settings.upstream_rpm, tpm=settings.upstream_tpm)
         self.shared = shared.buckets("upstream", keyspace.UPSTREAM)
@@ -55,15 +56,27 @@ class Limiter:
 
     def count(self, caller: Caller, model: Model | None, counted: Mapping[str, int]) -> Count:
         """What counts a request for its key, team, user and model."""
-        real = model and (model.known or model.price or "prompt_tokens" in counted)
         things: tuple[tuple[Kind, str], ...] = (
             ("key", caller.key_id),
             ("team", caller.team),
             ("user", caller.user),
-            ("model", model.name if model and real else OTHER_MODELS),
+            ("model", _counted_model(model, counted)),
         )
         named = [(kind, name) for kind, name in things if name]
         return store_usage.count(named, counted, time.time(), self._retention_s)
+
+    def labels(
+        self, caller: Caller, model: Model | None, counted: Mapping[str, int]
+    ) -> tuple[str, str | None]:
+        """The model's name and the key's id in the metrics; None where keys are not told apart."""
+        key_id = caller.key_id if self._counts_keys else None
+        return _counted_model(model, counted), key_id
+
+
+def _counted_model(model: Model | None, counted: Mapping[str, int]) -> str:
+    """The name that a request's model is counted under."""
+    real = model and (model.known or model.price or "prompt_tokens" in counted)
+    return model.name if model and real else OTHER_MODELS
 
 
 def key_limits(own: Limits, settings: Settings) -> Limits:

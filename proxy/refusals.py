@@ -8,17 +8,19 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from proxy.domain.limits import NANO
-from proxy.errors import ApiError, InsufficientQuota, RateLimitExceeded
+from proxy.errors import InsufficientQuota, RateLimitExceeded
+from proxy.telemetry import figures
 
 if TYPE_CHECKING:
     from proxy.domain.limits import Bucket, Room
     from proxy.store.buckets import Reserved
 
+Refusal = RateLimitExceeded | InsufficientQuota
 SOONEST_S = 0.1
 """What a request is told to wait at least where others go first."""
 
 
-def refusal_of(reserved: Reserved) -> ApiError:
+def refusal_of(reserved: Reserved) -> Refusal:
     """Why a request is refused, by the limit that holds it up longest."""
     enforced = [balance for balance in reserved.balances if balance.bucket.enforced]
     short = max(enforced, key=lambda balance: balance.wait_s, default=None)
@@ -31,6 +33,7 @@ def refusal_of(reserved: Reserved) -> ApiError:
         return InsufficientQuota(
             f"The budget of {_whose(spent.bucket)} is spent: {spent.bucket.burst / NANO:g} USD a "
             f"{spent.bucket.period}. It renews itself at {_moment(spent.wait_s)}.",
+            scope=spent.bucket.scope,
             retry_after=wait_s,
         )
     if bucket.learned and not bucket.rate:
@@ -45,8 +48,17 @@ def refusal_of(reserved: Reserved) -> ApiError:
     if bucket.learned:  # all are told the same moment by ChatGPT, and should not come as one
         wait_s *= 1 + random.random() / 10  # noqa: S311 - spreads retries, guards nothing
     return RateLimitExceeded(
-        f"{said}. Try again in {wait_s:.1f} s.", resource=bucket.resource, retry_after=wait_s
+        f"{said}. Try again in {wait_s:.1f} s.",
+        scope=bucket.scope,
+        resource=bucket.resource,
+        retry_after=wait_s,
     )
+
+
+def counted(refusal: Refusal) -> Refusal:
+    """The same, counted by the limit that refuses: what only waits is no refusal."""
+    figures.refusals.add(1, refusal.scope, refusal.resource)
+    return refusal
 
 
 def _behind_others(reserved: Reserved) -> RateLimitExceeded:
@@ -56,6 +68,7 @@ def _behind_others(reserved: Reserved) -> RateLimitExceeded:
     return RateLimitExceeded(
         f"{reserved.waiting} callers wait for {whose}, and {reserved.before} of them go first. "
         f"Try again in {wait_s:.1f} s.",
+        scope=reserved.room.scope if reserved.room else "upstream",
         resource="requests",
         retry_after=wait_s,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -75,6 +76,7 @@ class Relay:
             )
             running.certain = running.whole = True
             running.answer.append(raw)
+            logs.messages(asked.content, raw)
             return raw
 
     def stream(
@@ -100,6 +102,7 @@ class Relay:
             )
             with cancellation.heard():
                 answer = self._open(held, caller, asked)
+            logs.messages(asked.content, None)
             return self._begun(asked, allowance, running, answer, tally, cancellation, held)
 
     def follow(
@@ -122,11 +125,12 @@ class Relay:
                 self._keeper.follow(live)
                 with cancellation.heard():
                     answer = self._open(held, caller, asked)
+                logs.messages(asked.content, None)
                 events = self._begun(asked, allowance, running, answer, tally, cancellation, held)
         except ApiError as error:
             live.fail(error)
             raise
-        gevent.spawn(_produce, live, events)
+        gevent.spawn(copy_context().run, _produce, live, events)
         return live
 
     def models(self) -> bytes:

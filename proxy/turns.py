@@ -16,6 +16,7 @@ from proxy.errors import (
     StoreUnavailable,
 )
 from proxy.store import idempotency, sessions
+from proxy.telemetry import current
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,6 +130,7 @@ class Turns:
                 if time.monotonic() + _BUSY_PAUSE_S > deadline:
                     raise
             time.sleep(_BUSY_PAUSE_S)
+            current.get().waiting_s += _BUSY_PAUSE_S
 
     def _open(self, caller: Caller, request: TurnRequest, session_id: str, turn_id: str) -> Opened:
         """Claim the idempotency key, lock the session, read its newest turns: one round trip."""

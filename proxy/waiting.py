@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from gevent.event import Event
 
 from proxy.domain.activity import WaitedFor
+from proxy.telemetry import current, figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +132,8 @@ class WaitingRoom:
             if not self.stands(name):
                 leave()
             return False
-        deadline = time.monotonic() + patience.seconds
+        begun, redis_s = time.monotonic(), current.get().redis_s
+        deadline = begun + patience.seconds
         line, ticket = self._lines.setdefault(name, _Line()), Event()
         line.tickets.append(ticket)
         granted = False
@@ -151,6 +153,7 @@ class WaitingRoom:
                 ticket.wait(max(0.0, pause))
                 ticket.clear()
         finally:
+            _tell_wait(time.monotonic() - begun, redis_s, granted=granted)
             line.tickets.remove(ticket)
             if line.tickets:
                 line.tickets[0].set()
@@ -159,3 +162,11 @@ class WaitingRoom:
                 if not granted:
                     leave()
         return granted
+
+
+def _tell_wait(seconds: float, redis_s: float, *, granted: bool) -> None:
+    """Count how long a request waited; its round trips meanwhile are part of the wait."""
+    figures.wait_seconds.observe(seconds, "granted" if granted else "given_up")
+    now = current.get()
+    now.waiting_s += seconds
+    now.redis_s = redis_s

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from proxy.domain.limits import NANO
 from proxy.errors import UpstreamQuotaExhausted, UpstreamRateLimited
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, int]
 """Amounts by metric; what is zero is left out."""
+
+Outcome = Literal["answered", "refused", "failed", "stopped"]
+"""Answered to its end; refused by ChatGPT for its own limits; failed, here or there; stopped by
+somebody, or the request's own fault."""
 
 FIRST_BOUND_S = 0.05
 BOUNDS = 14
@@ -71,15 +75,25 @@ def asked(
         "cost_nano": nano(cost_usd) if cost_usd is not None else 0,
         "unpriced": int(cost_usd is None and used.total_tokens > 0),
     }
-    if failure is None:
+    ended = outcome(failure)
+    if ended == "answered":
         metrics[_SECONDS[step(seconds)]] = 1
-    elif isinstance(failure, UpstreamRateLimited | UpstreamQuotaExhausted):
+    elif ended == "refused":
         metrics["refused_upstream"] = 1
-    elif failure.status >= 500:  # else the request's own fault, or somebody stopped it
+    elif ended == "failed":
         metrics["errors"] = 1
     if first_word_s is not None:
         metrics[_FIRST_WORD[step(first_word_s)]] = 1
     return {name: amount for name, amount in metrics.items() if amount}
+
+
+def outcome(failure: ApiError | None) -> Outcome:
+    """How a request ended that our limits let through."""
+    if failure is None:
+        return "answered"
+    if isinstance(failure, UpstreamRateLimited | UpstreamQuotaExhausted):
+        return "refused"
+    return "failed" if failure.status >= 500 else "stopped"
 
 
 SHADOWED: Metrics = {"shadowed": 1}

@@ -6,7 +6,8 @@ ProxyError
     ├── InvalidRequest        400
     │   └── ContextLengthExceeded
     ├── InvalidApiKey         401
-    │   └── InvalidAdminToken
+    │   ├── InvalidAdminToken
+    │   └── InvalidMetricsToken
     ├── ModelNotAllowed       403
     ├── OriginNotAllowed      403
     │   └── ForeignPage      nobody is asked for a key, and a page of others asks
@@ -47,6 +48,7 @@ from proxy.errors.request import (
     IdempotencyConflict,
     InvalidAdminToken,
     InvalidApiKey,
+    InvalidMetricsToken,
     InvalidRequest,
     MethodNotAllowed,
     ModelNotAllowed,
@@ -101,6 +103,7 @@ __all__ = [
     "InsufficientQuota",
     "InvalidAdminToken",
     "InvalidApiKey",
+    "InvalidMetricsToken",
     "InvalidRequest",
     "MethodNotAllowed",
     "ModelNotAllowed",

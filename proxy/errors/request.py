@@ -35,6 +35,17 @@ class InvalidApiKey(ApiError):
         )
 
 
+class InvalidMetricsToken(InvalidApiKey):
+    """The metrics have a token of their own, and the request does not carry it."""
+
+    def __init__(self) -> None:
+        ApiError.__init__(
+            self,
+            "The metrics' token is needed: send 'Authorization: Bearer ...' with what "
+            "PROXY_METRICS_TOKEN holds.",
+        )
+
+
 class InvalidAdminToken(InvalidApiKey):
     """No admin token, or another: a client key is none."""
 

@@ -8,23 +8,37 @@ from proxy.errors.root import ApiError, Charge
 
 
 class RateLimitExceeded(ApiError):
-    """One of our own buckets is short; `retry_after` is when the same request would pass."""
+    """One of our own buckets is short; `retry_after` is when the same request would pass.
+
+    Attributes:
+        scope: whose limit it is; resource: of what.
+    """
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     code = "rate_limit_exceeded"
 
-    def __init__(self, message: str, *, resource: str, retry_after: float) -> None:
+    def __init__(self, message: str, *, scope: str, resource: str, retry_after: float) -> None:
         super().__init__(message, retry_after=retry_after)
-        self.type = resource
+        self.scope = scope
+        self.type = self.resource = resource
 
 
 class InsufficientQuota(ApiError):
-    """A budget is spent; `retry_after` is when it renews itself."""
+    """A budget is spent; `retry_after` is when it renews itself.
+
+    Attributes:
+        scope: whose budget it is; resource: that it counts money.
+    """
 
     status = HTTPStatus.TOO_MANY_REQUESTS
     type = "insufficient_quota"
     code = "insufficient_quota"
+    resource = "usd"
     should_retry = False
+
+    def __init__(self, message: str, *, scope: str, retry_after: float) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.scope = scope
 
 
 class TurnCancelled(ApiError):

@@ -110,8 +110,12 @@ class Settings(BaseModel):
     recycle_after: int = Field(0, ge=0, alias="PROXY_RECYCLE_AFTER")
 
     # What it says
+    metrics_token: SecretStr | None = Field(None, alias="PROXY_METRICS_TOKEN")
+    metrics_keys: bool = Field(default=False, alias="PROXY_METRICS_KEYS")
     log_format: Literal["json", "console"] = Field("json", alias="PROXY_LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="PROXY_LOG_LEVEL")
+
+    log_messages: bool = Field(default=False, alias="PROXY_LOG_MESSAGES")
 
     # config/models.toml and config/personas.toml, as they stand; domain/ gives them their meaning
     models: dict[str, Any] = Field(default_factory=dict, alias="models.toml")
@@ -127,7 +131,7 @@ class Settings(BaseModel):
             raise ValueError("must be one word of printable ASCII, as OpenAI shows it")
         return SecretStr(key)
 
-    @field_validator("admin_token", "token_secret")
+    @field_validator("admin_token", "token_secret", "metrics_token")
     @classmethod
     def _secret_is_long(cls, value: SecretStr | None) -> SecretStr | None:
         token = value.get_secret_value() if value else ""

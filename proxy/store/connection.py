@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -12,7 +13,7 @@ import redis
 from proxy.store import record, scripts
 from proxy.store.outage import Outage, unavailable
 from proxy.store.topology import connect
-from proxy.telemetry import logs
+from proxy.telemetry import current, figures, logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -128,12 +129,19 @@ class Store:
         return told
 
     def _run(self, batch: Batch, within_s: float | None) -> list[Any]:
-        if within_s is None:
-            return self._server.run(batch, unless=lambda: self.outage.lasts)
-        with gevent.Timeout(within_s, redis.TimeoutError()):
-            return self._server.run(batch, unless=lambda: self.outage.lasts)
+        begun = time.perf_counter()
+        try:
+            if within_s is None:
+                return self._server.run(batch, unless=lambda: self.outage.lasts)
+            with gevent.Timeout(within_s, redis.TimeoutError()):
+                return self._server.run(batch, unless=lambda: self.outage.lasts)
+        finally:
+            seconds = time.perf_counter() - begun
+            figures.redis_seconds.observe(seconds)
+            current.get().redis_s += seconds
 
     def _gone(self, error: Exception) -> StoreUnavailable:
+        figures.redis_errors.add(1)
         if not self.outage.lasts:
             logs.problem("redis", error)
             self.outage.failed()

@@ -18,7 +18,7 @@ from gevent.event import Event
 from proxy.errors import StoreUnavailable
 from proxy.store import turn_log
 from proxy.store.owed import Owed
-from proxy.telemetry import logs
+from proxy.telemetry import figures, logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -140,8 +140,12 @@ class Keeper:
         commands += self._news(0.0 if commands else NEWS_S)
         if not commands:
             return
+        begun = time.perf_counter()
         replies = self._store.run_all(*commands)
+        if written:
+            figures.flush_seconds.observe(time.perf_counter() - begun)
         for (live, last, ended), cancelled in zip(written, replies, strict=False):
+            figures.flushed_events.add(last - live.flushed)
             live.note_flushed(last)
             if ended:
                 self._live.pop(live.turn_id, None)

@@ -10,7 +10,7 @@ import requests
 import urllib3
 
 from proxy.errors import UpstreamBroken, UpstreamTimeout
-from proxy.telemetry import logs
+from proxy.telemetry import current, figures, logs
 from proxy.upstream import failures, sse
 from proxy.upstream.assembly import DONE
 
@@ -38,17 +38,22 @@ def _too_large() -> UpstreamBroken:
 class Answer:
     """Status and headers, and a body that is yet to be read; a context manager that closes it."""
 
-    def __init__(self, response: requests.Response, deadline: float, most_bytes: int) -> None:
+    def __init__(
+        self, response: requests.Response, sent: float, deadline: float, most_bytes: int
+    ) -> None:
         """Nothing of the body was read yet.
 
         Args:
             response: what requests' adapter gave.
+            sent: when it was asked for, by the monotonic clock.
             deadline: when the body must be whole, by the monotonic clock.
             most_bytes: the largest body that is taken.
         """
         self.status = response.status_code
         self.headers: Any = response.headers
         self._response = response
+        self._sent, self._headed = sent, time.monotonic()
+        self._current = current.get()
         self._deadline = deadline
         self._left = most_bytes
         self._reader: gevent.Greenlet | None = None
@@ -58,8 +63,13 @@ class Answer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
+        now = time.monotonic()
+        self._current.upstream_s += now - self._headed
+        figures.upstream_seconds.observe(now - self._sent)
+        if self.status == 200:  # of others the failure is what they say
+            failures.count(error)
 
     def close(self) -> None:
         """End it; a body that was read to its end leaves the connection for the next request."""

@@ -23,7 +23,7 @@ from proxy.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from proxy.telemetry import logs
+from proxy.telemetry import current, figures, logs
 from proxy.upstream import completion, failures
 from proxy.upstream.answer import FAILED, Answer, late
 from proxy.upstream.keys import Keys
@@ -120,8 +120,15 @@ class Upstream:
 
     def _begin(self, method: str, path: str, body: bytes, model: str, seconds: float) -> Answer:
         """An answer with status 200 that has to be whole within so many seconds."""
-        with gevent.Timeout(seconds, late()):
-            return self._begin_in_time(method, path, body, model, time.monotonic() + seconds)
+        begun = time.monotonic()
+        try:
+            with gevent.Timeout(seconds, late()):
+                return self._begin_in_time(method, path, body, model, begun + seconds)
+        except ApiError as error:
+            failures.count(error)
+            raise
+        finally:
+            current.get().upstream_s += time.monotonic() - begun
 
     def _begin_in_time(
         self, method: str, path: str, body: bytes, model: str, deadline: float
@@ -136,6 +143,7 @@ class Upstream:
             wait = pause(first)
             if wait is None or not self._may_retry(time.monotonic() + wait, deadline):
                 raise first from None
+        figures.upstream_retries.add(1)
         gevent.sleep(wait)
         if self._breaker.wait_s(time.monotonic()):
             raise first
@@ -164,11 +172,11 @@ class Upstream:
 
     def _attempt(self, method: str, path: str, body: bytes, model: str, deadline: float) -> Answer:
         key = self._keys.current
-        answer = Answer(self._send(method, path, body, key), deadline, self._most_bytes)
+        answer = self._send(method, path, body, key, deadline)
         if answer.status == 401 and (other := self._keys.after(key, time.monotonic())):
             answer.close()
             logs.notice("upstream_key_refused", number=self._keys.number(key))
-            answer = Answer(self._send(method, path, body, other), deadline, self._most_bytes)
+            answer = self._send(method, path, body, other, deadline)
         self.told(model, answer.headers)
         if answer.status == 200:
             answer.check_form()
@@ -187,16 +195,18 @@ class Upstream:
             raise Retriable(error)
         raise error
 
-    def _send(self, method: str, path: str, body: bytes, key: str) -> requests.Response:
+    def _send(self, method: str, path: str, body: bytes, key: str, deadline: float) -> Answer:
         request = requests.PreparedRequest()
         request.method, request.url, request.body = method, self._base + path, body
         request.headers = requests.structures.CaseInsensitiveDict(self._headers)
         request.headers["Authorization"] = f"Bearer {key}"
         request.headers["Content-Length"] = str(len(body))
+        status, sent = 0, time.monotonic()
         try:
             response = self._adapter.send(
                 request, stream=True, timeout=self._timeout, verify=self._verify, proxies={}
             )
+            status = response.status_code
         except UpstreamTimeout:  # the deadline of the whole answer
             self._breaker.failed(time.monotonic())
             raise
@@ -207,11 +217,14 @@ class Upstream:
             if isinstance(failure, UpstreamTimeout):
                 raise failure from None
             raise Retriable(failure) from None
-        if response.status_code >= 500:
+        finally:
+            figures.upstream_requests.add(1, status)
+        if status >= 500:
             self._breaker.failed(time.monotonic())
         else:
             self._breaker.succeeded()
-        return response
+        figures.upstream_head_seconds.observe(time.monotonic() - sent)
+        return Answer(response, sent, deadline, self._most_bytes)
 
     def close(self) -> None:
         """Close every connection."""

@@ -22,8 +22,10 @@ from proxy.errors import (
     UpstreamRateLimited,
     UpstreamRefused,
     UpstreamTimeout,
+    UpstreamUnavailable,
     UpstreamUnreachable,
 )
+from proxy.telemetry import figures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,6 +38,23 @@ _RELAYED = {400: 400, 404: 404, 413: 400, 422: 400}
 
 _LONGEST_MESSAGE = 2_000
 _LONGEST_WAIT_S = 86_400.0
+
+
+_OURS = (
+    UpstreamError,
+    UpstreamQuotaExhausted,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+
+
+def count(error: BaseException | None) -> None:
+    """Count a failure of ChatGPT's by its code; of what it finds fault with the codes are its."""
+    if isinstance(error, UpstreamRefused):
+        figures.upstream_errors.add(1, "upstream_refused")
+    elif isinstance(error, _OURS):
+        figures.upstream_errors.add(1, error.code)
 
 
 def from_answer(

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import gevent
-from flask import Response, request
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from proxy.errors import ApiError, InvalidApiKey, InvalidRequest, MethodNotAllowed, NotFound
@@ -37,6 +37,7 @@ def register(app: Flask, settings: Settings) -> None:
 
 def render(error: ApiError) -> Response:
     """The answer for an error."""
+    g.error = error.code
     headers = ratelimit.retry(error.retry_after, should_retry=error.should_retry)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

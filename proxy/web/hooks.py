@@ -6,20 +6,24 @@ import re
 import secrets
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 
 from proxy.errors import StoreUnavailable
-from proxy.telemetry import logs
+from proxy.telemetry import current, figures, logs
 from proxy.web import ratelimit
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from proxy.allowance import Allowance
+    from proxy.telemetry.current import Current
     from proxy.workload import Workload
 
 _PROBES = {"/livez", "/metrics", "/readyz"}
 """Asked every few seconds by machines; not worth a line each."""
+_METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 _POLICY = "default-src 'none'; frame-ancestors 'none'"
 """What is no page of ours, and so has no policy of its own, is none for a browser either."""
 DEGRADED = {"X-Degraded": "limits"}
@@ -40,9 +44,9 @@ def register(app: Flask, workload: Workload) -> None:
 
 
 def _begin() -> None:
-    g.started = time.perf_counter()
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+    g.current = current.begin(g.request_id)
 
 
 def _end(response: Response) -> Response:
@@ -53,19 +57,44 @@ def _end(response: Response) -> Response:
     response.headers.add("X-Content-Type-Options", "nosniff")
     if "Content-Security-Policy" not in response.headers:
         response.headers.add("Content-Security-Policy", _POLICY)
-    if request.path in _PROBES:
-        return response
-    logs.access(
-        request_id=g.request_id,
-        method=request.method,
-        route=request.url_rule.rule if request.url_rule else None,
-        status=response.status_code,
-        ms=round((time.perf_counter() - g.started) * 1000, 2),
-        key=g.get("key_id"),
-        session=response.headers.get("X-Session-ID"),
-        turn=response.headers.get("X-Turn-ID"),
-    )
+    now: Current = g.current
+    route = request.url_rule.rule if request.url_rule else None
+    figures.requests.add(1, _method(route), route or "none", response.status_code)
+    figures.request_seconds.observe(time.perf_counter() - now.begun, route or "none")
+    if request.path not in _PROBES:
+        _log(response, now, route)
     return response
+
+
+def _method(route: str | None) -> str:
+    """One of few words: where there is no route callers may send any."""
+    return request.method if route or request.method in _METHODS else "other"
+
+
+def _log(response: Response, now: Current, route: str | None) -> None:
+    """The line of this request, as soon as its answer is over."""
+    fields = {
+        "request_id": g.request_id,
+        "method": request.method,
+        "route": route,
+        "status": response.status_code,
+        "key": g.get("key_id"),
+        "session": response.headers.get("X-Session-ID"),
+        "turn": response.headers.get("X-Turn-ID"),
+        "error": g.get("error"),
+    }
+    if response.is_streamed:
+        response.response = _told_afterwards(response.response, fields, now)
+    else:
+        logs.access(now, fields)
+
+
+def _told_afterwards(chunks: Iterable[Any], fields: dict[str, Any], now: Current) -> Iterator[Any]:
+    """An answer that streams, and its line when its end was sent or its reader has gone."""
+    try:
+        yield from chunks
+    finally:
+        logs.access(now, fields)
 
 
 def _limits(allowance: Allowance, response: Response) -> dict[str, str]:

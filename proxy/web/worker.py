@@ -22,6 +22,7 @@ from gunicorn.workers.ggevent import GeventWorker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from proxy.sampling import Sampler
     from proxy.workload import Workload
 
 END_S = 3.0
@@ -43,6 +44,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """
 
     _load: Workload
+    _sampler: Sampler
     _succeeded = False
 
     def init_signals(self) -> None:
@@ -59,6 +61,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self._idle: dict[Any, None] = {}
         self._fullest = self.worker_connections * 15 // 16
         self._load = self.wsgi.extensions["workload"]
+        self._sampler = self.wsgi.extensions["sampler"]
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """SIGTERM."""
@@ -72,6 +75,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         servers = [self._listen(listener, pool) for listener in self.sockets]
         while self.alive:
             self.notify()
+            self._sampler.sample()
             gevent.sleep(_LOOK_S)
         self._drain(servers)
 
@@ -103,6 +107,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def _wait(self, done: Callable[[], bool], until: float) -> None:
         while not done() and time.monotonic() < until:
             self.notify()
+            self._sampler.sample()
             gevent.sleep(_DRAINING_LOOK_S)
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from tests.support.figures import scraped
 from tests.support.learned import forget
 from tests.support.service import Service
 from tests.support.waiting import wait_until
-from tests.web.test_metrics import scraped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -51,8 +51,8 @@ def test_a_damaged_key_opens_nothing_and_is_named_in_the_log(
     made, token = key
     put(store, keyspace.client_key(made.id), **damage)
     refused(service.client(token).get("/sessions"), 401, "invalid_api_key")
-    (line,) = [line for line in service.log.splitlines() if f'"of": "{made.id}"' in line]
-    assert '"kind": "client key"' in line
+    (line,) = [line for line in service.log.splitlines() if f'"of":"{made.id}"' in line]
+    assert '"kind":"client key"' in line
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=str)

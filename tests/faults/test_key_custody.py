@@ -136,7 +136,7 @@ def test_no_answer_tells_a_secret(run: Run) -> None:
 
 
 def test_no_line_of_the_log_tells_a_secret(run: Run) -> None:
-    assert '"status": 502' in run.log
+    assert '"status":502' in run.log
     assert run.found_in(run.log) == []
 
 

@@ -21,7 +21,7 @@ def test_it_is_up_and_says_so_and_is_ready_soon_after_redis_appears(
     redis = RedisServer(port=free_port())
     service = start_service(REDIS_URL=redis.tcp_url, PROXY_AUTH="open")
     caller = service.client()
-    assert '"event": "redis_unavailable"' in service.log
+    assert '"event":"redis_unavailable"' in service.log
     assert caller.get("/livez").ok
     assert refused(caller.get("/readyz"))
     for _ in range(8):

@@ -71,6 +71,6 @@ def test_the_log_tells_when_it_began_and_ended_and_has_no_traceback(
     with fragile.killed():
         wait_until(lambda: refused(caller.chat()) and fragile.outage, "the outage to be known")
     log = fragile.service.log
-    assert '"event": "redis_gone"' in log
-    assert '"event": "redis_back"' in log
+    assert '"event":"redis_gone"' in log
+    assert '"event":"redis_back"' in log
     assert "Traceback" not in log

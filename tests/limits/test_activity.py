@@ -11,11 +11,11 @@ import pytest
 from proxy.store import activity
 from tests.limits.sharing import NOTHING, RPM, set_level
 from tests.streaming.listening import stream
+from tests.support.figures import scraped
 from tests.support.keys import form_team, issue
 from tests.support.service import ADMIN_TOKEN
 from tests.support.waiting import wait_until
 from tests.web.settings import QUICK_STOP
-from tests.web.test_metrics import scraped
 
 if TYPE_CHECKING:
     from proxy.embedded import EmbeddedRedis

@@ -40,7 +40,12 @@ class Guard:
         """
         if not self._token:
             raise NotFound("There is no admin interface here: it needs PROXY_ADMIN_TOKEN.")
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self._token)
-        if scheme.lower() != "bearer" or not same:
+        if not carries(self._token):
             raise InvalidAdminToken
+
+
+def carries(token: bytes) -> bool:
+    """Whether the request carries this token; the time that takes tells nothing of it."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    same = hmac.compare_digest(given.strip().encode(), token)
+    return scheme.lower() == "bearer" and same
