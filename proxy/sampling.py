@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, get_args
 
 from proxy.domain.breaker import State
-from proxy.domain.limits import Scope
+from proxy.domain.limits import Resource, Scope
 from proxy.telemetry import figures, ledger
 from proxy.telemetry.instruments import Followed
+from proxy.upstream import failures
 
 if TYPE_CHECKING:
     from proxy.degradation import Degradation
@@ -39,6 +40,7 @@ class Sampler:
         self._degraded_seconds = Followed(figures.degraded_seconds)
         self._admitted = Followed(figures.degraded_requests, "admitted")
         self._refused = Followed(figures.degraded_requests, "refused")
+        _begin_at_zero()
 
     def sample(self) -> None:
         """Look once."""
@@ -64,3 +66,12 @@ class Sampler:
         self._degraded_seconds.tell(degradation.seconds)
         self._admitted.tell(degradation.admitted)
         self._refused.tell(degradation.refused)
+
+
+def _begin_at_zero() -> None:
+    """Tell of what is rare that it did not happen yet: else its first time is no rise."""
+    for code in failures.CODES:
+        figures.upstream_errors.add(0, code)
+    for scope in get_args(Scope):
+        for resource in get_args(Resource):
+            figures.refusals.add(0, scope, resource)

@@ -49,10 +49,14 @@ _OURS = (
 )
 
 
+CODES = ("upstream_refused", *dict.fromkeys(kind.code for kind in (UpstreamAuthFailed, *_OURS)))
+"""What a failure may be counted as."""
+
+
 def count(error: BaseException | None) -> None:
     """Count a failure of ChatGPT's by its code; of what it finds fault with the codes are its."""
     if isinstance(error, UpstreamRefused):
-        figures.upstream_errors.add(1, "upstream_refused")
+        figures.upstream_errors.add(1, CODES[0])
     elif isinstance(error, _OURS):
         figures.upstream_errors.add(1, error.code)
 

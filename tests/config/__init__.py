@@ -1,0 +1,1 @@
+"""The files of config/ that others read."""
