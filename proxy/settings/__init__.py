@@ -10,6 +10,7 @@ from proxy.settings.fields import ENVIRONMENT_NAMES, LARGEST_LIMIT, SIMULATED_KE
 from proxy.settings.redis_address import Place, RedisAddress, read_redis_url
 from proxy.settings.sources import (
     CONFIG_DIR,
+    FILE_NAMES,
     environment,
     given,
     load,
@@ -20,6 +21,7 @@ from proxy.settings.sources import (
 __all__ = [
     "CONFIG_DIR",
     "ENVIRONMENT_NAMES",
+    "FILE_NAMES",
     "LARGEST_LIMIT",
     "LOOPBACK",
     "SIMULATED_KEY",

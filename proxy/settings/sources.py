@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEY_NAMES = ("OPENAI_API_KEY", "OPENAI_API_KEY_NEXT")
+_SECRET_NAMES = (
+    "REDIS_URL",
+    "PROXY_REDIS_SENTINEL_PASSWORD",
+    "PROXY_ADMIN_TOKEN",
+    "PROXY_TOKEN_SECRET",
+)
+FILE_NAMES = frozenset(f"{name}_FILE" for name in ("OPENAI_API_KEY", *_SECRET_NAMES))
+"""Variables that name a file with a secret, for containers and service managers."""
 CONFIG_DIR = Path(__file__).resolve().parents[2] / "config"
 
 
@@ -43,7 +51,8 @@ def load_for_store(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsError: as in `load`.
     """
     environ = os.environ if environ is None else environ
-    return load({"OPENAI_API_KEY": SIMULATED_KEY, **environ})
+    known = environ.get("OPENAI_API_KEY_FILE")
+    return load(environ if known else {"OPENAI_API_KEY": SIMULATED_KEY, **environ})
 
 
 def given(environ: Mapping[str, str]) -> set[str]:
@@ -67,7 +76,7 @@ def environment() -> dict[str, str]:
 def unknown_names(environ: Mapping[str, str] | None = None) -> list[str]:
     """The variables that begin with PROXY_ and are no setting: most likely misspelt."""
     environ = os.environ if environ is None else environ
-    known = ENVIRONMENT_NAMES | {"PROXY_CONFIG_DIR", "PROXY_URL", "PROXY_KEY"}
+    known = ENVIRONMENT_NAMES | FILE_NAMES | {"PROXY_CONFIG_DIR", "PROXY_URL", "PROXY_KEY"}
     return sorted(name for name in environ if name.startswith("PROXY_") and name not in known)
 
 
@@ -104,30 +113,37 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values = {name: environ[name] for name in ENVIRONMENT_NAMES if environ.get(name)}
-    path = environ.get("OPENAI_API_KEY_FILE")
-    if path:
-        for name, key in zip(_KEY_NAMES, _keys_in(path), strict=False):
-            if values.get(name, key).strip() != key:
+    for name in ("OPENAI_API_KEY", *_SECRET_NAMES):
+        path = environ.get(f"{name}_FILE")
+        if not path:
+            continue
+        names = _KEY_NAMES if name == "OPENAI_API_KEY" else (name,)
+        for each, secret in zip(names, _secrets_in(path, name), strict=False):
+            if values.get(each, secret).strip() != secret:
                 raise SettingsError(
-                    f"{name} and OPENAI_API_KEY_FILE hold different keys: unset one of them."
+                    f"{each} and {name}_FILE hold different {_kind(name)}s: unset one of them."
                 )
-            values[name] = key
+            values[each] = secret
     return values
 
 
-def _keys_in(path: str) -> list[str]:
-    """The keys of a file: one, or two on a line each."""
+def _secrets_in(path: str, name: str) -> list[str]:
+    """The secrets of a file, one on a line: of the key also its successor."""
     try:
-        keys = Path(path).read_text("utf-8").split("\n")
+        lines = Path(path).read_text("utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
-        raise SettingsError(f"OPENAI_API_KEY_FILE: cannot read {path}: {reason}.") from None
-    keys = [key.strip() for key in keys if key.strip()]
-    if not 1 <= len(keys) <= len(_KEY_NAMES):
-        raise SettingsError(
-            f"OPENAI_API_KEY_FILE: {path} must hold the key, or two of them on a line each."
-        )
-    return keys
+        raise SettingsError(f"{name}_FILE: cannot read {path}: {reason}.") from None
+    secrets = [line.strip() for line in lines if line.strip()]
+    most = len(_KEY_NAMES) if name == "OPENAI_API_KEY" else 1
+    if not 1 <= len(secrets) <= most:
+        more = ", or two of them on a line each" if most > 1 else " and nothing else"
+        raise SettingsError(f"{name}_FILE: {path} must hold the {_kind(name)}{more}.")
+    return secrets
+
+
+def _kind(name: str) -> str:
+    return "key" if name == "OPENAI_API_KEY" else "value"
 
 
 _MISSING = {

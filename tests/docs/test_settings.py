@@ -7,12 +7,12 @@ import re
 import pytest
 from pydantic_core import PydanticUndefined
 
-from proxy.settings import ENVIRONMENT_NAMES, Settings
+from proxy.settings import ENVIRONMENT_NAMES, FILE_NAMES, Settings
 from tests.docs import pages
 from tests.support.service import ROOT
 
 PAGE = "docs/settings.md"
-NO_FIELDS = {"OPENAI_API_KEY_FILE", "PROXY_CONFIG_DIR", "PROXY_URL", "PROXY_KEY"}
+NO_FIELDS = FILE_NAMES | {"PROXY_CONFIG_DIR", "PROXY_URL", "PROXY_KEY"}
 """Variables that are read but are no field of the settings."""
 
 TABLE = {pages.code(row[0])[0]: row[1:] for row in pages.rows(PAGE, "Environment")}

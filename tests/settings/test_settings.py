@@ -9,6 +9,7 @@ import pytest
 from proxy.errors import SettingsError
 from proxy.settings import (
     ENVIRONMENT_NAMES,
+    FILE_NAMES,
     Settings,
     given,
     load,
@@ -107,6 +108,34 @@ def test_a_key_file_that_is_not_text_is_told(tmp_path: Path) -> None:
     secret.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match=r"cannot read .*key: it is not text\.$"):
         loaded(tmp_path, OPENAI_API_KEY="", OPENAI_API_KEY_FILE=str(secret))
+
+
+@pytest.mark.parametrize("name", sorted(FILE_NAMES - {"OPENAI_API_KEY_FILE"}))
+def test_every_other_secret_may_stand_in_a_file_too(tmp_path: Path, name: str) -> None:
+    secret = tmp_path / "secret"
+    value = "redis://127.0.0.1/7" if name == "REDIS_URL_FILE" else "s" * 32
+    secret.write_text(f"{value}\n")
+    setting = name.removesuffix("_FILE")
+    settings = loaded(tmp_path, **{setting: "", name: str(secret)})
+    assert value in {
+        getattr(settings, field).get_secret_value()
+        for field, known in type(settings).model_fields.items()
+        if known.alias == setting
+    }
+
+
+def test_another_secret_s_file_holds_one_line(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("one\ntwo\n")
+    with pytest.raises(SettingsError, match="must hold the value and nothing else"):
+        loaded(tmp_path, PROXY_ADMIN_TOKEN_FILE=str(secret))
+
+
+def test_commands_for_redis_alone_bear_a_key_in_a_file(tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(KEY)
+    environment = {"REDIS_URL": "redis://127.0.0.1", "OPENAI_API_KEY_FILE": str(secret)}
+    assert load_for_store(environment).openai_api_key.get_secret_value() == KEY
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

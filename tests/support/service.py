@@ -16,7 +16,7 @@ import psutil
 import requests
 
 from proxy.embedded import Child
-from proxy.settings import ENVIRONMENT_NAMES
+from proxy.settings import ENVIRONMENT_NAMES, FILE_NAMES
 from tests.support import custody
 from tests.support.custody import ADMIN_TOKEN, CANARY
 from tests.support.waiting import wait_until
@@ -37,7 +37,8 @@ def free_port() -> int:
 
 def clean_environment(**settings: str) -> dict[str, str]:
     """The process's environment without our settings, and with these."""
-    kept = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT_NAMES}
+    ours = ENVIRONMENT_NAMES | FILE_NAMES
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
     return kept | settings
 
 
