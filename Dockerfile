@@ -1,10 +1,10 @@
 # The service in an image: docker build -t chat-proxy .
-FROM python:3.11-slim-bookworm AS packages
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS packages
 COPY requirements.txt /
 RUN python -m venv --without-pip /venv \
  && python -m pip --python /venv/bin/python install --no-cache-dir --only-binary :all: --require-hashes -r /requirements.txt
 
-FROM python:3.11-slim-bookworm
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d
 # What installs packages is of no use to the service, but would be to an intruder.
 RUN python -m pip uninstall --yes --quiet setuptools wheel pip \
  && groupadd --system --gid 10001 proxy \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gets the programs that tests run and a bare machine lacks: curl, node, a browser, Prometheus. Needs
-# Debian and root for that; elsewhere it says what is missing.
+# Gets the programs that tests run and a bare machine lacks: curl, node, a browser, nginx, Prometheus
+# and others. Needs Debian and root for that; elsewhere it says what is missing.
 set -euo pipefail
 
 # Its two programs out of Debian's package, without the service that installing it would start.
@@ -20,6 +20,8 @@ command -v node > /dev/null || missing+=(nodejs)
 command -v npm > /dev/null || missing+=(npm)
 command -v chromium > /dev/null || missing+=(chromium)
 command -v promtool > /dev/null || missing+=(prometheus)
+[ -x /usr/sbin/nginx ] || command -v nginx > /dev/null || missing+=(nginx-light)
+command -v openssl > /dev/null || missing+=(openssl)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then

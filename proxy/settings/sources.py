@@ -21,6 +21,7 @@ _SECRET_NAMES = (
     "PROXY_REDIS_SENTINEL_PASSWORD",
     "PROXY_ADMIN_TOKEN",
     "PROXY_TOKEN_SECRET",
+    "PROXY_METRICS_TOKEN",
 )
 FILE_NAMES = frozenset(f"{name}_FILE" for name in ("OPENAI_API_KEY", *_SECRET_NAMES))
 """Variables that name a file with a secret, for containers and service managers."""
