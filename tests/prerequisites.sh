@@ -22,6 +22,8 @@ command -v chromium > /dev/null || missing+=(chromium)
 command -v promtool > /dev/null || missing+=(prometheus)
 [ -x /usr/sbin/nginx ] || command -v nginx > /dev/null || missing+=(nginx-light)
 command -v openssl > /dev/null || missing+=(openssl)
+command -v kubectl > /dev/null || missing+=(kubernetes-client)
+command -v systemd-analyze > /dev/null || missing+=(systemd)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then

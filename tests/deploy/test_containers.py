@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ import yaml
 
 from proxy.embedded import Child, find_redis_server
 from proxy.settings import ENVIRONMENT_NAMES, FILE_NAMES, Settings, load
+from tests.deploy import linting
 from tests.support.service import CANARY, ROOT, free_port
 from tests.support.waiting import wait_until
 
@@ -26,21 +26,6 @@ if TYPE_CHECKING:
 DOCKERFILE = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text("utf-8"))
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-
-
-def lint(folder: Path, tool: str, *arguments: str) -> None:
-    """Run a linter of the project's venv at its root; it must have nothing to say."""
-    program = Path(sys.executable).with_name(tool)
-    ended = subprocess.run(
-        [str(program), *arguments],
-        cwd=ROOT,
-        env={**os.environ, "XDG_CACHE_HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def instructions(name: str) -> list[str]:
@@ -68,16 +53,11 @@ def test_the_image_runs_the_production_command() -> None:
     assert command == ["gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app"]
 
 
-def test_linters_find_nothing(tmp_path: Path) -> None:
-    lint(tmp_path, "hadolint", "--failure-threshold", "style", "Dockerfile")
-    lint(tmp_path, "yamllint", "--strict", "docker-compose.yml", ".yamllint.yaml")
-    lint(
-        tmp_path,
-        "check-jsonschema",
-        "--builtin-schema",
-        "vendor.compose-spec",
-        "docker-compose.yml",
-    )
+def test_linters_find_nothing() -> None:
+    linting.run("hadolint", "--failure-threshold", "style", "Dockerfile")
+    linting.run("yamllint", "--strict", "docker-compose.yml", ".yamllint.yaml")
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    linting.run("check-jsonschema", *schema, "docker-compose.yml")
 
 
 def test_what_others_made_is_pinned() -> None:
