@@ -233,6 +233,9 @@ def test_redis_starts_with_its_users_and_keeps_what_it_is_given(
             assert operator.config_get("appendonly") == {"appendonly": "yes"}
             assert operator.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
             assert not _answers(stranger)
+            # Who replays the append-only file is this user: what it may not do would be lost.
+            (default,) = (line for line in operator.acl_list() if line.startswith("user default "))
+            assert {"off", "~*", "+@all"} <= set(default.split())
             assert _is_well(port)
             with pytest.raises(redis.exceptions.NoPermissionError):
                 service.flushall()
