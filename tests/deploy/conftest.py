@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,16 +29,29 @@ class Pair:
     edge: Edge
 
 
+@contextmanager
+def _pair(redis: EmbeddedRedis, chatgpt: SimulatedChatGPT, **settings: str) -> Iterator[Pair]:
+    with (
+        Service(redis.url, chatgpt.url, **settings) as one,
+        Service(redis.url, chatgpt.url, **settings) as other,
+        Edge(one.port, other.port) as edge,
+    ):
+        yield Pair((one, other), edge)
+
+
 @pytest.fixture(scope="session")
 def pair(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Pair]:
     """For tests that leave all three as they were."""
     settings = {"PROXY_ADMIN_TOKEN": ADMIN_TOKEN, "PROXY_BODY_DEADLINE": "2"}
-    with (
-        Service(redis_server.url, simulator.url, **settings) as one,
-        Service(redis_server.url, simulator.url, **settings) as other,
-        Edge(one.port, other.port) as edge,
-    ):
-        yield Pair((one, other), edge)
+    with _pair(redis_server, simulator, **settings) as running:
+        yield running
+
+
+@pytest.fixture
+def own_pair(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Pair]:
+    """For a test that stops them: what takes two seconds more is ended as interrupted."""
+    with _pair(redis_server, simulator, PROXY_GRACEFUL_TIMEOUT="4") as running:
+        yield running
 
 
 @pytest.fixture

@@ -100,6 +100,11 @@ class Service:
         """Whether it has not ended yet."""
         return self._child.running
 
+    def restart(self) -> None:
+        """Start it anew, on the same port, after it ended by itself."""
+        assert not self.running
+        self.__enter__()
+
     def tell(self, number: signal.Signals) -> None:
         """Send the arbiter a signal."""
         os.kill(self.pid, number)
