@@ -19,22 +19,22 @@ command -v curl > /dev/null || missing+=(curl)
 command -v node > /dev/null || missing+=(nodejs)
 command -v npm > /dev/null || missing+=(npm)
 command -v chromium > /dev/null || missing+=(chromium)
-command -v promtool > /dev/null || missing+=(prometheus)
 [ -x /usr/sbin/nginx ] || command -v nginx > /dev/null || missing+=(nginx-light)
+command -v wrk > /dev/null || missing+=(wrk)
 command -v openssl > /dev/null || missing+=(openssl)
 command -v kubectl > /dev/null || missing+=(kubernetes-client)
 command -v systemd-analyze > /dev/null || missing+=(systemd)
-[ ${#missing[@]} -eq 0 ] && exit 0
+unpacked=()
+command -v promtool > /dev/null || unpacked+=(prometheus)
+all=("${missing[@]}" "${unpacked[@]}")
+[ ${#all[@]} -eq 0 ] && exit 0
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get > /dev/null; then
-  echo "The tests need: ${missing[*]}. Install them, then run make test again." >&2
+  echo "The tests need: ${all[*]}. Install them, then run make test again." >&2
   exit 1
 fi
-echo "Installing ${missing[*]} (once) ..."
+echo "Installing ${all[*]} (once) ..."
 apt-get update -qq
-if [ "${missing[-1]}" = prometheus ]; then
-  unpack_prometheus
-  unset 'missing[-1]'
-  [ ${#missing[@]} -eq 0 ] && exit 0
-fi
-DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null
+[ ${#unpacked[@]} -eq 0 ] || unpack_prometheus
+[ ${#missing[@]} -eq 0 ] ||
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" > /dev/null
