@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from proxy.settings import ENVIRONMENT_NAMES, FILE_NAMES, Settings
-from tests.deploy import linting
+from tests.deploy import ON_DEMAND, linting
 from tests.support.service import ROOT
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ def test_settings_are_settings_and_secrets_are_files(
 ) -> None:
     settings = {one["name"]: one["value"] for one in container["env"]}
     assert set(settings) <= ENVIRONMENT_NAMES | FILE_NAMES
-    assert set(settings) >= FILE_NAMES
+    assert set(settings) >= FILE_NAMES - ON_DEMAND
     (mount,) = (one for one in container["volumeMounts"] if one["name"] == "secrets")
-    for name in FILE_NAMES:
+    for name in FILE_NAMES & set(settings):
         assert settings[name].startswith(f"{mount['mountPath']}/")
     (volume,) = (one for one in pod["volumes"] if one["name"] == "secrets")
     assert volume["secret"]["secretName"] == "chat-proxy"

@@ -15,7 +15,7 @@ import requests
 
 from proxy.embedded import Child
 from proxy.settings import ENVIRONMENT_NAMES, FILE_NAMES, Settings
-from tests.deploy import linting
+from tests.deploy import ON_DEMAND, linting
 from tests.support import custody
 from tests.support.service import CANARY, ROOT, clean_environment, free_port
 from tests.support.waiting import wait_until
@@ -55,7 +55,7 @@ def test_an_intruder_could_do_little(unit: Path) -> None:
 def test_it_is_given_settings_that_there_are_and_time_to_end() -> None:
     settings = dict(line.split("=", 1) for line in told("Environment"))
     assert set(settings) <= ENVIRONMENT_NAMES | FILE_NAMES
-    assert set(settings) >= FILE_NAMES
+    assert set(settings) >= FILE_NAMES - ON_DEMAND
     graceful = int(settings["PROXY_GRACEFUL_TIMEOUT"])
     assert graceful == Settings.model_fields["graceful_timeout"].default
     assert [int(seconds) > graceful for seconds in told("TimeoutStopSec")] == [True]
