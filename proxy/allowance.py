@@ -167,8 +167,7 @@ class Allowance:
             StoreUnavailable: Redis cannot be asked.
         """
         if not self.balances and self._buckets and not self._admitted:
-            peek = store_buckets.peek(self._buckets, {})
-            self.balances = self._limiter.store.run(peek).balances
+            self.balances = self._limiter.store.run(store_buckets.peek(self._buckets, {})).balances
         return self.balances
 
     def _share(self) -> bool:
@@ -177,6 +176,7 @@ class Allowance:
         self.degraded = True
         self.balances, self._held = answer.balances, answer.held
         if self._held is None:
+            self._limiter.count_later(self._caller, self._model, metrics.REFUSED)
             refusal = refusal_of(store_buckets.Reserved(granted=False, balances=answer.balances))
             raise counted(refusal)
         self._admitted = True
@@ -243,6 +243,7 @@ class Allowance:
         if self._held is not None:
             self.balances = self._limiter.degradation.settle(self._held, costs)
             self._held = None
+            self._limiter.count_later(self._caller, self._model, asked)
         if self._id is None:
             return []
         if self._shadowed:

@@ -12,6 +12,7 @@ from proxy.domain.upstream_limits import learnable
 from proxy.store import keyspace
 from proxy.store import learned as store_learned
 from proxy.store import usage as store_usage
+from proxy.store.uncounted import Uncounted
 from proxy.waiting import WaitingRoom
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Limiter:
         self.keep_ms = self.lease_ms * RESERVATION_LEASES
         self._counts_keys = settings.metrics_keys
         self._retention_s = settings.usage_retention
+        self.uncounted = Uncounted(settings.usage_retention)
         shared = Limits(rpm=settings.upstream_rpm, tpm=settings.upstream_tpm)
         self.shared = shared.buckets("upstream", keyspace.UPSTREAM)
 
@@ -56,14 +58,23 @@ class Limiter:
 
     def count(self, caller: Caller, model: Model | None, counted: Mapping[str, int]) -> Count:
         """What counts a request for its key, team, user and model."""
+        things = self._things(caller, model, counted)
+        return store_usage.count(things, counted, time.time(), self._retention_s)
+
+    def count_later(self, caller: Caller, model: Model | None, counted: Mapping[str, int]) -> None:
+        """Count a request in the same way when Redis is back."""
+        self.uncounted.add(self._things(caller, model, counted), counted, time.time())
+
+    def _things(
+        self, caller: Caller, model: Model | None, counted: Mapping[str, int]
+    ) -> list[tuple[Kind, str]]:
         things: tuple[tuple[Kind, str], ...] = (
             ("key", caller.key_id),
             ("team", caller.team),
             ("user", caller.user),
             ("model", _counted_model(model, counted)),
         )
-        named = [(kind, name) for kind, name in things if name]
-        return store_usage.count(named, counted, time.time(), self._retention_s)
+        return [(kind, name) for kind, name in things if name]
 
     def labels(
         self, caller: Caller, model: Model | None, counted: Mapping[str, int]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.store.connection import Command, Store
     from proxy.store.keeper import Keeper
     from proxy.store.live import LiveTurn
+    from proxy.store.uncounted import Uncounted
 
 
 @dataclass(slots=True)
@@ -51,10 +52,13 @@ class Running:
 class Reservations:
     """Holds what requests took from the limits, for as long as they run."""
 
-    def __init__(self, store: Store, keeper: Keeper, planner: Planner) -> None:
+    def __init__(
+        self, store: Store, keeper: Keeper, planner: Planner, uncounted: Uncounted
+    ) -> None:
         self._store = store
         self._keeper = keeper
         self._planner = planner
+        self._uncounted = uncounted
 
     @contextmanager
     def held(
@@ -113,6 +117,8 @@ class Reservations:
             worked = running.certain
             back = allowance.settle(running.spent) if worked else allowance.after(failure, prompt)
             self._settle(running, asked.claim, back)
+            if allowance.degraded:
+                self._uncounted.owe(self._keeper.owed)
 
     def _expected(self, model: Model, asked: RelayRequest, allowance: Allowance) -> Usage:
         """Tokens of the prompt, and of as many answers as are asked for."""

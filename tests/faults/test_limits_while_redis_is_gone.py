@@ -25,7 +25,7 @@ from tests.openai.relaying import (
 from tests.support.figures import scraped
 from tests.support.keys import form_team
 from tests.support.service import Service
-from tests.support.usage import spent
+from tests.support.usage import key_of, spent, used
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from proxy.simulator.process import SimulatedChatGPT
     from tests.support.service import Client
     from tests.support.simulator import Control
+
+
+TOLD = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +210,7 @@ def test_a_stream_that_redis_s_return_finds_under_way_goes_on_to_its_end(
     with listening as answer:
         assert answer.content.endswith(b"data: [DONE]\n\n")
     assert degraded(answer)
-    assert spent(local.store, caller) == (0, 0)
+    wait_until(lambda: spent(local.store, caller)[0] == 1, "the usage to be counted")
     assert ask(caller).ok
 
 
@@ -231,7 +234,23 @@ def test_once_redis_is_back_the_next_request_is_ordinary(local: Fragile, chatgpt
     answer = ask(caller)
     assert answer.ok
     assert not degraded(answer)
-    wait_until(lambda: spent(local.store, caller)[0] == 1, "the usage of the last one alone")
+
+
+def test_what_was_used_meanwhile_is_counted_when_redis_is_back(
+    local: Fragile, chatgpt: Control
+) -> None:
+    team = form_team(local.store)
+    caller = local.caller(rpm=3, burst=3, team=team)
+    for _ in range(3):
+        chatgpt.queue(path=CHAT, usage=TOLD)
+    with gone(local, caller):
+        passed = [ask(caller), ask(caller), ask(caller, stream=True)]
+        assert [answer.status_code for answer in (*passed, ask(caller))] == [200, 200, 200, 429]
+    wait_until(lambda: used(local.store, "team", team)["requests"] == 3, "the usage")
+    for counted in (used(local.store, "team", team), used(local.store, "key", key_of(caller))):
+        assert counted["total_tokens"] == 3 * 120
+        assert (counted["refused"], counted["cost_usd"] > 0) == (1, True)
+        assert counted["latency"]["p50_s"] is not None
 
 
 def test_the_metrics_tell_for_how_long_and_how_many(local: Fragile, chatgpt: Control) -> None:

@@ -44,10 +44,15 @@ def record(store: Store, things: list[tuple[Kind, str]], hours: dict[datetime, M
 
 def spent(store: Store, client: Client) -> tuple[int, int]:
     """Requests and tokens that a caller's key was charged."""
+    told = used(store, "key", key_of(client))
+    return told["requests"], told["total_tokens"]
+
+
+def key_of(client: Client) -> str:
+    """The id of a caller's key."""
     parts = client_keys.split(client.headers["Authorization"].removeprefix("Bearer "))
     assert parts
-    told = used(store, "key", parts[0])
-    return told["requests"], told["total_tokens"]
+    return parts[0]
 
 
 def requests_left(client: Client) -> int:
