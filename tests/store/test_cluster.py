@@ -16,6 +16,7 @@ from proxy.settings import load
 from proxy.store.connection import Command, Store, ping, time_us
 from tests.store.scripts import SCRIPTS
 from tests.support.redis_group import Clustered, Member
+from tests.support.redis_server import as_service
 from tests.support.service import CANARY, free_port
 from tests.support.waiting import wait_until
 
@@ -79,7 +80,7 @@ def test_keys_of_one_tag_are_on_one_node_and_others_are_spread(group: Clustered)
 
 def test_one_node_that_answers_is_enough_to_find_the_others(group: Clustered) -> None:
     known = group.members[4].port
-    url = f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{known}"
+    url = as_service(f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{known}")
     with opened(url) as store:
         assert store.run_all(*(put(f"cp:{number}") for number in range(20)))
 
@@ -101,7 +102,7 @@ def test_a_slot_that_moves_is_followed(group: Clustered, store: Store) -> None:
     target = next(one for one in group.members[:3] if one is not former)
     with group.moving(key, target):
         assert store.run_all(got(key), put(other, "new"), got(other)) == ["here", True, "new"]
-        former.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 5000)
+        former.hand_over(key, target)
         assert store.run_all(got(key), got(other)) == ["here", "new"]
     assert group.owner(key) is target
     assert store.run_all(got(key), put(other, "newer"), got(other)) == ["here", True, "newer"]

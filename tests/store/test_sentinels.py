@@ -14,6 +14,7 @@ from proxy.errors import StoreUnavailable
 from proxy.settings import load
 from proxy.store.connection import Command, Store, ping
 from tests.support.redis_group import SERVICE, Member, Sentinel, asked
+from tests.support.redis_server import as_service
 from tests.support.service import CANARY, free_port
 from tests.support.waiting import wait_until
 
@@ -40,8 +41,9 @@ def sentinel(started: ExitStack, master: Member) -> Sentinel:
 @contextmanager
 def opened(*ports: int, service: str = SERVICE, **settings: str) -> Iterator[Store]:
     places = ",".join(f"127.0.0.1:{port}" for port in ports)
-    url = {"REDIS_URL": f"redis+sentinel://{places}/{service}", "OPENAI_API_KEY": CANARY}
-    with closing(Store(load(url | settings))) as store:
+    url = as_service(f"redis+sentinel://{places}/{service}")
+    needed = {"REDIS_URL": url, "OPENAI_API_KEY": CANARY}
+    with closing(Store(load(needed | settings))) as store:
         yield store
 
 

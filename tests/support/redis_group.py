@@ -14,7 +14,8 @@ from redis.backoff import NoBackoff
 from redis.crc import key_slot
 from redis.retry import Retry
 
-from proxy.embedded import Child, EmbeddedRedis, find_redis_server
+from proxy.embedded import Child, find_redis_server
+from tests.support.redis_server import ADMIN, GUARDED, RedisServer, as_service
 from tests.support.service import free_port
 from tests.support.waiting import wait_until
 
@@ -25,9 +26,12 @@ SERVICE = "chats"
 SLOTS = 16384
 
 
-def asked(port: int, *command: str | int) -> Any:
-    """What the server on this port answers; None if it does not."""
-    client: Any = redis.Redis(port=port, protocol=2, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+def asked(port: int, *command: str | int, user: str | None = None) -> Any:
+    """What the server on this port answers this user; None if it does not."""
+    no_retry = Retry(NoBackoff(), 0)
+    client: Any = redis.Redis(
+        port=port, protocol=2, socket_timeout=5, retry=no_retry, username=user
+    )
     with closing(client):
         try:
             return client.execute_command(*command)
@@ -35,7 +39,7 @@ def asked(port: int, *command: str | int) -> Any:
             return None
 
 
-class Member(EmbeddedRedis):
+class Member(RedisServer):
     """One of several servers.
 
     Attributes:
@@ -45,11 +49,17 @@ class Member(EmbeddedRedis):
     def __init__(self, *arguments: str, port: int | None = None) -> None:
         self.port = port or free_port()
         fast = ("--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0")
-        super().__init__(port=self.port, arguments=(*fast, *arguments))
+        enters = ("--masteruser", ADMIN, "--masterauth", "any") if GUARDED else ()
+        super().__init__(port=self.port, arguments=(*fast, *enters, *arguments))
 
     def ask(self, *command: str | int) -> Any:
         """What it answers."""
-        return asked(self.port, *command)
+        return asked(self.port, *command, user=ADMIN if GUARDED else None)
+
+    def hand_over(self, key: str, target: Member) -> None:
+        """Move a key to another master."""
+        enters = ("AUTH2", ADMIN, "any") if GUARDED else ()
+        self.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 5000, *enters)
 
     @property
     def follows(self) -> bool:
@@ -69,6 +79,9 @@ class Sentinel:
             f"sentinel down-after-milliseconds {SERVICE} {down_after_ms}\n"
             f"sentinel failover-timeout {SERVICE} 3000\n"
         )
+        if GUARDED:
+            enters = f"sentinel auth-user {SERVICE} {ADMIN}\nsentinel auth-pass {SERVICE} any\n"
+            self._config += enters
         self._directory: Any
         self._child: Child
 
@@ -113,7 +126,7 @@ class Watched:
         self.members = [first, Member(*whose), Member(*whose)]
         self.sentinels = [Sentinel(first, down_after_ms=down_after_ms) for _ in range(3)]
         places = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
-        self.url = f"redis+sentinel://{places}/{SERVICE}/0"
+        self.url = as_service(f"redis+sentinel://{places}/{SERVICE}/0")
         self._started = ExitStack()
 
     def __enter__(self) -> Self:
@@ -158,7 +171,7 @@ class Clustered:
         )
         self.members = [Member(*arguments, port=_port_with_a_bus()) for _ in range(6)]
         places = ",".join(f"127.0.0.1:{member.port}" for member in self.members[:3])
-        self.url = f"redis+cluster://{places}"
+        self.url = as_service(f"redis+cluster://{places}")
         self._started = ExitStack()
 
     def __enter__(self) -> Self:
@@ -206,7 +219,7 @@ class Clustered:
         former.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
         yield
         for left in former.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
-            former.ask("MIGRATE", "127.0.0.1", target.port, left, 0, 5000)
+            former.hand_over(left, target)
         for member in (target, former):
             member.ask("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
         wait_until(lambda: self.owner(key) is target, "the slot to have moved")

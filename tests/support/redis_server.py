@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from contextlib import closing, contextmanager
 from functools import cache
@@ -21,7 +22,7 @@ from proxy.store.connection import Command, Store
 from tests.support.service import CANARY, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
 
 GUARDED = os.environ.get("TEST_REDIS_ACL") == "1"
@@ -29,7 +30,8 @@ GUARDED = os.environ.get("TEST_REDIS_ACL") == "1"
 USER = "chat-proxy"
 SHIPPED = (ROOT / "deploy" / "redis-users.acl").read_text("utf-8")
 PASSWORD = "redis-canary-b94c2f8d07e1"
-_ADMIN = "user admin on nopass ~* &* +@all\n"
+ADMIN = "admin"
+_ADMIN_RULES = f"user {ADMIN} on nopass ~* &* +@all\n"
 
 
 def with_user(url: str, user: str, password: str = "") -> str:
@@ -39,6 +41,11 @@ def with_user(url: str, user: str, password: str = "") -> str:
     return urlunsplit(parts._replace(netloc=f"{user}:{password}@{address}"))
 
 
+def as_service(url: str) -> str:
+    """The URL of a Redis under the ACL, if it holds, as the service is given it."""
+    return with_user(url, USER, PASSWORD) if GUARDED else url
+
+
 @cache
 def _users() -> Path:
     """The shipped users with a password for ours, and one who may do all."""
@@ -46,7 +53,7 @@ def _users() -> Path:
     atexit.register(shutil.rmtree, directory)
     hashed = sha256(PASSWORD.encode()).hexdigest()
     users = directory / "users.acl"
-    users.write_text(SHIPPED.replace(f"user {USER} on", f"user {USER} on #{hashed}") + _ADMIN)
+    users.write_text(SHIPPED.replace(f"user {USER} on", f"user {USER} on #{hashed}") + _ADMIN_RULES)
     return users
 
 
@@ -61,12 +68,17 @@ class RedisServer(EmbeddedRedis):
     """
 
     def __init__(
-        self, *, port: int | None = None, appendonly: bool = False, guarded: bool = GUARDED
+        self,
+        *,
+        port: int | None = None,
+        appendonly: bool = False,
+        guarded: bool = GUARDED,
+        arguments: Sequence[str] = (),
     ) -> None:
         self._guarded = guarded
         self.user = USER if guarded else "default"
         users = _users() if guarded else None
-        super().__init__(port=port, appendonly=appendonly, users=users)
+        super().__init__(port=port, appendonly=appendonly, users=users, arguments=arguments)
 
     def __exit__(
         self,
@@ -74,8 +86,10 @@ class RedisServer(EmbeddedRedis):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        asked = self._guarded and kind is None and self._child.running
-        refused = self.refusals() if asked else []
+        refused = []
+        if self._guarded and kind is None and self._child.running:
+            os.kill(self.pid, signal.SIGCONT)  # a stopped server would not answer
+            refused = self.refusals()
         super().__exit__(kind, error, traceback)
         assert refused == [], "Redis refused something to the service's user"
 
@@ -92,7 +106,7 @@ class RedisServer(EmbeddedRedis):
     @property
     def admin_url(self) -> str:
         """For what a test itself needs and the service may not do."""
-        return with_user(super().url, "admin") if self._guarded else super().url
+        return with_user(super().url, ADMIN) if self._guarded else super().url
 
     def _for_service(self, url: str) -> str:
         return with_user(url, USER, PASSWORD) if self._guarded else url
