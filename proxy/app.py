@@ -27,7 +27,6 @@ from proxy.store import inspection
 from proxy.store.connection import Store
 from proxy.store.keeper import Keeper
 from proxy.store.reader import Reader
-from proxy.store.replication import replicated
 from proxy.telemetry import logs
 from proxy.turns import Turns
 from proxy.upstream.client import Upstream
@@ -88,7 +87,7 @@ def create_app(settings: Settings) -> Flask:
     keeper = Keeper(store, settings, lambda s: [*learning.news(s), *telling.news(alone=s > 0)])
     signer = browser_tokens.signer(settings)
     authenticator = auth.Authenticator(store, settings, signer)
-    commits = Commits(store, keeper, planner, replicated(settings))
+    commits = Commits(store, keeper, planner, settings)
     opener = Turns(settings, store, keeper, planner, personas)
     turns = Chat(opener, commits, keeper, upstream, workload)
     for owned in (store, upstream, keeper):

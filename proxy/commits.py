@@ -19,6 +19,7 @@ from proxy.errors import (
     TurnsMissing,
 )
 from proxy.store import idempotency, session_list, sessions
+from proxy.store.replication import replicated, told_together
 from proxy.telemetry import logs
 from proxy.turns import instructions
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from proxy.domain.conversation import Message, Turn, Usage
     from proxy.domain.plan import Planner
+    from proxy.settings import Settings
     from proxy.store.connection import Command, Store
     from proxy.store.keeper import Keeper
     from proxy.turns import Running
@@ -56,21 +58,12 @@ class Answered:
 class Commits:
     """Stores what comes of turns."""
 
-    def __init__(
-        self, store: Store, keeper: Keeper, planner: Planner, replicated: Sequence[Command[None]]
-    ) -> None:
-        """Nothing is stored yet.
-
-        Args:
-            store: where turns go.
-            keeper: stores late what cannot be stored now.
-            planner: knows what a turn cost.
-            replicated: what makes sure that replicas have a turn too.
-        """
+    def __init__(self, store: Store, keeper: Keeper, planner: Planner, settings: Settings) -> None:
         self._store = store
         self._keeper = keeper
         self._planner = planner
-        self._replicated = replicated
+        self._replicated = replicated(settings)
+        self._together = told_together(settings)
 
     def commit(
         self,
@@ -122,7 +115,7 @@ class Commits:
             *turn.allowance.settle(turn.spent),
             session_list.enlist(session, turn_count=count, title=title, replace=False),
         ]
-        kept = _kept(turn, answered, sure=not self._replicated)
+        kept = _kept(turn, answered, sure=self._together)
         try:
             outcome = self._insist([*commands, *kept, *self._replicated])
         except StoreUnavailable:
@@ -132,7 +125,7 @@ class Commits:
                 self._keeper.owed.add([*commands, *self._replicated], end)
             raise
         self._refuse_unstored(outcome, turn)
-        if self._replicated:
+        if not self._together:
             self._keeper.owed.add(_kept(turn, answered))
         return answered
 
@@ -181,7 +174,7 @@ def _told_nobody(_: bytes | ApiError) -> None:
 def _kept(turn: Running, answered: Answered, *, sure: bool = True) -> list[Command[Any]]:
     """The answer for the repeats of an idempotency key; one that was cut off is none.
 
-    While it is not sure that replicas have the turn, repeats must wait for it as its caller does.
+    While it is not sure that the turn is stored, repeats must wait for it as its caller does.
     """
     claim = turn.request.claim
     if claim is None or answered.turn.interrupted:

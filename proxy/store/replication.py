@@ -21,6 +21,15 @@ _SHARE = 0.5
 _SAID_EVERY_S = 60.0
 
 
+def told_together(settings: Settings) -> bool:
+    """Whether all parts of a commit are in Redis when one of them is.
+
+    Else repeats must not find the answer of a turn that may not be there: in a cluster they are on
+    different nodes, and replicas may yet have to take them.
+    """
+    return settings.redis.kind != "cluster" and not settings.redis_wait_replicas
+
+
 def replicated(settings: Settings) -> list[Command[None]]:
     """What goes behind the commands that replicas must have; nothing if none need to.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from proxy.store.connection import Command, Store, ping, time_us
 from tests.store.scripts import SCRIPTS
 from tests.support.redis_group import Clustered, Member
 from tests.support.redis_server import as_service
-from tests.support.service import CANARY, free_port
+from tests.support.service import CANARY, ROOT, free_port
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -71,6 +73,30 @@ def test_replies_come_in_the_order_of_their_commands(store: Store) -> None:
     store.run_all(*(put(key, key) for key in keys))
     told = store.run_all(ping(), *map(got, keys), time_us())
     assert told[1:-1] == keys
+
+
+AT_ONCE = """
+from gevent import monkey
+monkey.patch_all()
+import sys, time
+from proxy.settings import load
+from proxy.store.connection import Command, Store
+url = {"REDIS_URL": sys.argv[1], "OPENAI_API_KEY": "sk-x"}
+store = Store(load(url | {"PROXY_REDIS_TIMEOUT": "9"}))
+store.run(Command(("GET", "cp:{a}"), str))
+begun = time.monotonic()
+store.run_all(*(Command(("BLPOP", key, 1), str) for key in sys.argv[2:]))
+print(time.monotonic() - begun)
+"""
+"""As in a worker: waits a second at each node."""
+
+
+def test_the_nodes_of_a_batch_are_asked_at_the_same_time(group: Clustered) -> None:
+    keys = {group.owner(key).port: key for key in (f"cp:{{{n}}}:none" for n in range(60))}
+    command = [sys.executable, "-c", AT_ONCE, group.url, *keys.values()]
+    took = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert len(keys) == 3
+    assert 1 <= float(took) < 2.5
 
 
 def test_keys_of_one_tag_are_on_one_node_and_others_are_spread(group: Clustered) -> None:
