@@ -13,7 +13,7 @@ import orjson
 
 from proxy.domain.conversation import CANCELLED, INTERRUPTED, Usage
 from proxy.domain.tokens import estimate_message
-from proxy.errors import ApiError, TurnCancelled
+from proxy.errors import ApiError, StoreUnavailable, TurnCancelled
 from proxy.producer import listen
 from proxy.store import turn_log
 from proxy.store.live import LiveTurn
@@ -115,8 +115,13 @@ class Chat:
             turn = held.enter_context(admitted)
             session_id = turn.opened.session.id
             begin = turn_log.begin(turn.id, caller.owner, session_id, self._keeper.lease_ms)
-            reserved = self._reserve(turn, begin)
             live = LiveTurn(turn.id, caller.owner, session_id)
+            try:
+                reserved = self._reserve(turn, begin)
+            except StoreUnavailable as error:
+                live.fail(error)  # its log may have begun: who joins it must not wait for a lease
+                self._keeper.follow(live)
+                raise
             live.dropped = turn.plan.adapted.dropped
             form.start(live, turn.plan.model.name)
             live.cancel = cancellation.ask

@@ -129,6 +129,7 @@ class Relay:
                 events = self._begun(asked, allowance, running, answer, tally, cancellation, held)
         except ApiError as error:
             live.fail(error)
+            self._keeper.follow(live)
             raise
         gevent.spawn(copy_context().run, _produce, live, events)
         return live

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from proxy.errors import TurnNotFound
+import orjson
+
+from proxy.errors import ApiError, StoreUnavailable, TurnNotFound
 from proxy.store import turn_log
 
 if TYPE_CHECKING:
@@ -60,9 +62,12 @@ class Reader:
         while True:
             frames = live.after(number)
             if frames is None:
-                for last, frame in self._read(live.turn_id, live.owner, number).frames:
+                events = self._read_on(live.turn_id, live.owner, number)
+                for last, frame in events.frames:
                     number = last
                     yield frame
+                if not events.running:
+                    return
             elif frames:
                 number += len(frames)
                 yield b"".join(frames)
@@ -87,7 +92,23 @@ class Reader:
                 spoke = time.monotonic()
                 yield b""
             time.sleep(POLL_S)
-            events = self._read(turn_id, owner, number)
+            events = self._read_on(turn_id, owner, number)
+
+    def _read_on(self, turn_id: str, owner: str, after: int) -> turn_log.Events:
+        """More for a client that was told something already: what fails is the last event.
+
+        While Redis is gone it is waited for as long as a client hears nothing. The event has the
+        number of the one before, so that who comes back misses nothing.
+        """
+        deadline = time.monotonic() + self._heartbeat
+        while True:
+            try:
+                return self._read(turn_id, owner, after)
+            except ApiError as error:
+                if not isinstance(error, StoreUnavailable) or time.monotonic() > deadline:
+                    told = turn_log.frame(after, "error", orjson.dumps(error.body()))
+                    return turn_log.Events([(after, told)], running=False)
+            time.sleep(POLL_S)
 
     def _read(self, turn_id: str, owner: str, after: int) -> turn_log.Events:
         return self._store.run(turn_log.read(turn_id, owner, after, self._keeper.kept_ms))

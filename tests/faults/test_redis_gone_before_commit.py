@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
+from proxy.store.connection import Command
 from tests.faults.fragile import begun, refused
+from tests.streaming.listening import cancel, code, listen_again, resume, stream
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
+    from tests.conftest import StartService
     from tests.faults.fragile import Fragile
     from tests.support.service import Client
     from tests.support.simulator import Control
@@ -118,3 +121,63 @@ def test_an_answer_is_stored_also_after_an_outage_longer_than_its_lease(
     wait_until(lambda: messages(caller, session_id) == ["first", "second"], "the late turn")
     assert caller.post(headers=KEY, **post(session_id, stream=False)).ok
     assert chatgpt.stats()["requests"] == 2
+
+
+LOGS_THAT_RUN = """
+local running = 0
+for _, key in ipairs(redis.call('KEYS', 'cp:{t:*}:meta')) do
+  if redis.call('HGET', key, 'status') == 'running' then running = running + 1 end
+end
+return running
+"""
+
+
+def test_a_stream_that_may_have_begun_does_not_keep_who_joins_it_for_a_lease(
+    fragile: Fragile, chatgpt: Control
+) -> None:
+    caller = fragile.caller()
+    assert caller.chat().ok
+    fragile.way.swallow(2)
+    assert refused(caller.chat(stream=True))
+    running: Command[int] = Command(("EVAL", LOGS_THAT_RUN, 0), int)
+    wait_until(lambda: fragile.admin.run(running) == 0, "the turn's log to end", seconds=15)
+    assert chatgpt.stats()["requests"] == 1
+
+
+SLOWLY = {"text": "Once upon a time there was a proxy", "fault": "silence", "after": 3}
+"""Some words, and then nothing more."""
+
+
+def test_a_reader_on_another_worker_waits_until_redis_is_back(
+    fragile: Fragile, chatgpt: Control, start_service: StartService
+) -> None:
+    elsewhere = start_service(REDIS_URL=fragile.way.url, PROXY_AUTH="open").client()
+    caller = fragile.service.client()
+    chatgpt.queue(**SLOWLY)
+    with stream(caller) as events, resume(elsewhere, events.turn_id) as again:
+        heard = [again.until("start"), again.until("delta")]
+        with fragile.killed():
+            wait_until(lambda: refused(elsewhere.chat()), "the outage to be noticed")
+        cancel(caller, events.turn_id)
+        heard += again
+    assert code(heard[-1]) == "turn_cancelled"
+    assert [event.id for event in heard] == sorted({event.id for event in heard})
+
+
+def test_a_reader_is_told_when_it_takes_too_long_and_can_go_on_from_there(
+    fragile: Fragile, chatgpt: Control, start_service: StartService
+) -> None:
+    service = start_service(REDIS_URL=fragile.way.url, PROXY_AUTH="open", PROXY_HEARTBEAT="0.5")
+    caller = fragile.service.client()
+    chatgpt.queue(**SLOWLY)
+    with stream(caller) as events:
+        with resume(service.client(), events.turn_id) as again:
+            heard = [again.until("start")]
+            with fragile.killed():
+                heard += again
+        last = heard[-1]
+        assert (last.id, code(last)) == (heard[-2].id, "store_unavailable")
+        cancel(caller, events.turn_id)
+        rest = listen_again(service.client(), events.turn_id, after=last.id)
+    assert rest[0].id == last.id + 1
+    assert "Traceback" not in service.log
