@@ -52,6 +52,7 @@ pins: ## Compile requirements*.txt from requirements*.in; UPGRADE=--upgrade for 
 	$(BIN)/pip install --quiet pip-tools
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-embedded.txt requirements-embedded.in
+	$(COMPILE) $(UPGRADE) --constraint requirements.txt --output-file requirements-otel.txt requirements-otel.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
 
 clean: ## Remove what the other commands made

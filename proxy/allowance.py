@@ -13,7 +13,7 @@ from proxy.domain.limits import Balance, Room
 from proxy.errors import ApiError, InsufficientQuota
 from proxy.refusals import counted, refusal_of
 from proxy.store import buckets as store_buckets
-from proxy.telemetry import current
+from proxy.telemetry import current, traces
 from proxy.waiting import LEASE_MS, Patience
 
 if TYPE_CHECKING:
@@ -114,12 +114,13 @@ class Allowance:
         Raises:
             RateLimitExceeded, InsufficientQuota, StoreUnavailable: as in `reserve`, at the end.
         """
-        granted = self._limiter.room.wait(
-            self._line,
-            Patience(self._wait_s, tell),
-            lambda more: self._attempt(waits=True, more=more),
-            lambda: self._limiter.store.run(store_buckets.leave(self._rooms, self._place)),
-        )
+        with traces.begin("wait"):
+            granted = self._limiter.room.wait(
+                self._line,
+                Patience(self._wait_s, tell),
+                lambda more: self._attempt(waits=True, more=more),
+                lambda: self._limiter.store.run(store_buckets.leave(self._rooms, self._place)),
+            )
         if not granted:
             self._attempt(waits=False)
         self._admitted = True

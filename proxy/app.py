@@ -27,7 +27,7 @@ from proxy.store import inspection
 from proxy.store.connection import Store
 from proxy.store.keeper import Keeper
 from proxy.store.reader import Reader
-from proxy.telemetry import logs
+from proxy.telemetry import logs, traces
 from proxy.turns import Turns
 from proxy.upstream.client import Upstream
 from proxy.web import (
@@ -74,6 +74,7 @@ def create_app(settings: Settings) -> Flask:
         SettingsError: models.toml or personas.toml is wrong.
     """
     logs.configure(settings)
+    traces.configure(settings)
     personas = Personas(settings.personas)
     catalog = Catalog(settings.models)
     planner = Planner(settings, catalog, personas)
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> Flask:
     turns = Chat(opener, commits, keeper, upstream, workload)
     for owned in (store, upstream, keeper):
         atexit.register(owned.close)
+    atexit.register(traces.close)
 
     app = Flask("proxy", static_folder=None, template_folder="web/templates")
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}

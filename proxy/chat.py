@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from contextvars import copy_context
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import gevent
@@ -17,7 +15,7 @@ from proxy.errors import ApiError, StoreUnavailable, TurnCancelled
 from proxy.producer import listen
 from proxy.store import turn_log
 from proxy.store.live import LiveTurn
-from proxy.telemetry import logs
+from proxy.telemetry import current, logs, traces
 
 if TYPE_CHECKING:
     from proxy.allowance import Allowance
@@ -127,9 +125,7 @@ class Chat:
             live.cancel = cancellation.ask
             self._keeper.follow(live)
             ended = held.pop_all()
-            same = copy_context()  # what it waits for and uses is its request's
-            produce = partial(self._produce, turn, live, form, cancellation, ended)
-            gevent.spawn(same.run, produce, reserved=reserved)
+            gevent.spawn(self._produce, turn, live, form, cancellation, ended, reserved=reserved)
         return live
 
     def _produce(
@@ -143,6 +139,7 @@ class Chat:
         reserved: bool,
     ) -> None:
         """Carry a streamed turn to its end; whatever happens, an event tells it."""
+        current.adopt(turn.current)
         try:
             with held:
                 if not reserved:
@@ -213,7 +210,8 @@ class Chat:
         turn.spent = Usage(plan.prompt.tokens, estimated=True)
         expected = Usage(plan.prompt.tokens, answer)
         wait_s = turn.request.wait_s
-        return turn.allowance.reserve(turn.id, plan.model, expected, *beside, wait_s=wait_s)
+        with traces.begin("reserve"):
+            return turn.allowance.reserve(turn.id, plan.model, expected, *beside, wait_s=wait_s)
 
 
 def _wait(turn: Running, live: LiveTurn, cancellation: Cancellation) -> None:

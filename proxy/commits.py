@@ -20,7 +20,7 @@ from proxy.errors import (
 )
 from proxy.store import idempotency, session_list, sessions
 from proxy.store.replication import replicated, told_together
-from proxy.telemetry import logs
+from proxy.telemetry import logs, traces
 from proxy.turns import instructions
 
 if TYPE_CHECKING:
@@ -103,21 +103,13 @@ class Commits:
             created_at=time.time_ns() // 1_000_000,
         )
         turn.spent, turn.certain = stored.usage, True
-        session, replaced = turn.opened.session, turn.opened.replaced
-        title = session.title or title_from(text_of(stored.question[-1]))
-        fields = sessions.changes(instructions(turn.request))
-        count = session.turn_count + (0 if replaced else 1)
-        body = raw or orjson.dumps({"session_id": session.id} | stored.as_json())
-        answered = Answered(session.id, stored, turn.plan.adapted.dropped, body)
-        logs.messages(stored.question, stored.answer, session=session.id, turn=turn.id)
-        commands: list[Command[Any]] = [
-            sessions.commit(turn.opened, stored, title, replaced.id if replaced else "", fields),
-            *turn.allowance.settle(turn.spent),
-            session_list.enlist(session, turn_count=count, title=title, replace=False),
-        ]
+        answered = _answered(turn, stored, raw)
+        commands = _commands(turn, stored)
         kept = _kept(turn, answered, sure=self._together)
+        _tell(turn, stored)
         try:
-            outcome = self._insist([*commands, *kept, *self._replicated])
+            with traces.begin("commit"):
+                outcome = self._insist([*commands, *kept, *self._replicated])
         except StoreUnavailable:
             if kept:
                 turn.owed = True
@@ -165,6 +157,40 @@ class _LateEnd:
             return _forgotten(self.turn, outcome)
         self.told(self.answered.body)
         return _kept(self.turn, self.answered)
+
+
+def _answered(turn: Running, stored: Turn, raw: bytes | None) -> Answered:
+    """What the caller gets of a turn when it is stored."""
+    session_id = turn.opened.session.id
+    body = raw or orjson.dumps({"session_id": session_id} | stored.as_json())
+    return Answered(session_id, stored, turn.plan.adapted.dropped, body)
+
+
+def _commands(turn: Running, stored: Turn) -> list[Command[Any]]:
+    """What stores a turn, settles its limits and lists its session; the turn is the first."""
+    session, replaced = turn.opened.session, turn.opened.replaced
+    title = session.title or title_from(text_of(stored.question[-1]))
+    fields = sessions.changes(instructions(turn.request))
+    count = session.turn_count + (0 if replaced else 1)
+    return [
+        sessions.commit(turn.opened, stored, title, replaced.id if replaced else "", fields),
+        *turn.allowance.settle(turn.spent),
+        session_list.enlist(session, turn_count=count, title=title, replace=False),
+    ]
+
+
+def _tell(turn: Running, stored: Turn) -> None:
+    """Tell the log and the trace of it, as far as they want to know."""
+    session_id = turn.opened.session.id
+    logs.messages(stored.question, stored.answer, session=session_id, turn=turn.id)
+    turn.current.turn.tell(
+        {
+            "gen_ai.response.model": stored.model,
+            "gen_ai.response.finish_reasons": [stored.finish_reason],
+            "gen_ai.conversation.id": session_id,
+            "chat_proxy.turn.id": turn.id,
+        }
+    )
 
 
 def _told_nobody(_: bytes | ApiError) -> None:

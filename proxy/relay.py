@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -15,7 +14,7 @@ from proxy.domain.identifiers import new_turn_id
 from proxy.domain.tokens import estimate_value
 from proxy.errors import ApiError, UpstreamBroken, UpstreamTimeout
 from proxy.store.live import LiveTurn
-from proxy.telemetry import logs
+from proxy.telemetry import current, logs
 from proxy.upstream import completion
 from proxy.upstream.assembly import DONE
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from proxy.domain.request import Caller, RelayRequest
     from proxy.reservations import Reservations, Running
     from proxy.store.keeper import Keeper
+    from proxy.telemetry.current import Current
     from proxy.upstream.answer import Answer
     from proxy.upstream.client import Upstream
     from proxy.upstream.sse import Event
@@ -131,7 +131,7 @@ class Relay:
             live.fail(error)
             self._keeper.follow(live)
             raise
-        gevent.spawn(copy_context().run, _produce, live, events)
+        gevent.spawn(_produce, live, events, current.get())
         return live
 
     def models(self) -> bytes:
@@ -218,8 +218,9 @@ def _passed(answer: Answer, tally: Tally, cancellation: Cancellation) -> Iterato
             raise failure
 
 
-def _produce(live: LiveTurn, events: Iterator[list[Event]]) -> None:
+def _produce(live: LiveTurn, events: Iterator[list[Event]], now: Current) -> None:
     """Carry a stream that is followed to its end; whatever happens, an event tells it."""
+    current.adopt(now)
     try:
         for batch in events:
             for event in batch:

@@ -12,6 +12,7 @@ from proxy.domain.plan import longest_answer
 from proxy.domain.tokens import estimate_value
 from proxy.errors import ApiError, StoreUnavailable
 from proxy.store import idempotency, turn_log
+from proxy.telemetry import traces
 from proxy.upstream.tally import choices
 
 if TYPE_CHECKING:
@@ -98,14 +99,16 @@ class Reservations:
         failure: ApiError | None = None
         try:
             with self._keeper.held(running.id, *renewals):
-                if not allowance.reserve(
-                    running.id,
-                    model,
-                    expected,
-                    *beside,
-                    wait_s=asked.wait_s,
-                    stateless=asked.claim is None,
-                ):
+                with traces.begin("reserve"):
+                    reserved = allowance.reserve(
+                        running.id,
+                        model,
+                        expected,
+                        *beside,
+                        wait_s=asked.wait_s,
+                        stateless=asked.claim is None,
+                    )
+                if not reserved:
                     with cancellation.heard():
                         allowance.wait()
                 yield running
@@ -140,6 +143,7 @@ class Reservations:
         if not commands and not ended:
             return
         try:
-            self._store.run_all(*commands, *ended)
+            with traces.begin("settle"):
+                self._store.run_all(*commands, *ended)
         except StoreUnavailable:
             self._keeper.owed.add([*commands, *ended])

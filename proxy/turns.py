@@ -16,7 +16,7 @@ from proxy.errors import (
     StoreUnavailable,
 )
 from proxy.store import idempotency, sessions
-from proxy.telemetry import current
+from proxy.telemetry import current, traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from proxy.settings import Settings
     from proxy.store.connection import Command, Store
     from proxy.store.keeper import Keeper
+    from proxy.telemetry.current import Current
 
 _BUSY_PAUSE_S = 0.1
 _NOT_OPENED = (SessionNotFound, SessionBusy)
@@ -44,6 +45,7 @@ class Running:
         spent: what to charge if it fails and ChatGPT may have worked on it.
         certain: whether ChatGPT surely did.
         owed: whether it is answered, and stored as soon as Redis is back.
+        current: what is known of the request that asked for it.
     """
 
     id: str
@@ -54,6 +56,7 @@ class Running:
     spent: Usage = field(default_factory=Usage)
     certain: bool = False
     owed: bool = False
+    current: Current = field(default_factory=current.get)
 
 
 class Turns:
@@ -93,7 +96,7 @@ class Turns:
             with self._keeper.held(
                 turn_id, *self._renewals(session_id, turn_id, request, allowance)
             ):
-                with cancellation.heard():
+                with cancellation.heard(), traces.begin("open"):
                     opened = self._open_in_time(caller, request, session_id, turn_id)
                 plan = self._planner.plan(caller, request, opened, allowance.most_tokens)
                 turn = Running(turn_id, request, allowance, opened, plan)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from proxy.errors import Draining, Overloaded, TurnInterrupted
+from proxy.telemetry import current, traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +63,9 @@ class Workload:
         self._turns.add(cancellation)
         self.streams += streams
         try:
-            yield
+            with traces.begin("turn", "client") as span:
+                current.get().turn = span
+                yield
         finally:
             self.streams -= streams
             self._turns.discard(cancellation)

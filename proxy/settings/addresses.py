@@ -49,6 +49,21 @@ def check_base_url(value: str, *, allow_http: bool) -> str:
     return value.rstrip("/")
 
 
+def check_collector(value: str) -> str:
+    """The URL of a collector of traces, without the slash at its end.
+
+    Raises:
+        ValueError: it is none.
+    """
+    url = split(value)
+    plain = url and url.scheme in {"http", "https"} and url.hostname
+    if not url or not plain or "@" in url.netloc or "?" in value or "#" in value:
+        raise ValueError(
+            "must be a URL such as http://127.0.0.1:4318, without user, password or query"
+        )
+    return value.rstrip("/").removesuffix("/v1/traces")
+
+
 def _check_host(host: str) -> str:
     """A host by its name or its address, written as everybody writes it; its dot at the end goes.
 

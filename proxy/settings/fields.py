@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from proxy.settings.addresses import check_base_url, check_certificates, is_origin
+from proxy.settings.addresses import (
+    check_base_url,
+    check_certificates,
+    check_collector,
+    is_origin,
+)
 from proxy.settings.redis_address import RedisAddress, read_redis_url
 
 LARGEST_LIMIT = 1_000_000_000
@@ -115,6 +121,8 @@ class Settings(BaseModel):
     log_format: Literal["json", "console"] = Field("json", alias="PROXY_LOG_FORMAT")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="PROXY_LOG_LEVEL")
 
+    traces_url: str | None = Field(None, alias="PROXY_TRACES_URL")
+    traces_upstream: bool = Field(default=False, alias="PROXY_TRACES_UPSTREAM")
     log_messages: bool = Field(default=False, alias="PROXY_LOG_MESSAGES")
 
     # config/models.toml and config/personas.toml, as they stand; domain/ gives them their meaning
@@ -164,6 +172,15 @@ class Settings(BaseModel):
     @classmethod
     def _base_url_is_plain(cls, value: str, info: ValidationInfo) -> str:
         return check_base_url(value, allow_http=info.data.get("upstream_allow_http", False))
+
+    @field_validator("traces_url")
+    @classmethod
+    def _traces_can_be_sent(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if importlib.util.find_spec("opentelemetry") is None:
+            raise ValueError("needs OpenTelemetry: pip install -r requirements-otel.txt")
+        return check_collector(value)
 
     @field_validator("upstream_ca_file")
     @classmethod

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proxy.telemetry import figures
+from proxy.telemetry.spans import NOTHING
 
 if TYPE_CHECKING:
     from proxy.domain.conversation import Usage
+    from proxy.telemetry.spans import Span, Value
 
 
 @dataclass(slots=True)
@@ -29,7 +31,10 @@ class Current:
         model: which model was asked; likewise usage and cost_usd, once its limits are settled.
         usage: what it used.
         cost_usd: what that cost; None where the price is not known.
-        code: the error that it ended with, if it did.
+        operation: what ChatGPT is asked for, in OpenTelemetry's words for it.
+        root: its span, where it is traced; likewise those of its turn and of the step that runs.
+        turn: which says what it used.
+        step: within which the next one begins.
     """
 
     request_id: str = ""
@@ -40,7 +45,10 @@ class Current:
     model: str | None = None
     usage: Usage | None = None
     cost_usd: float | None = None
-    code: str | None = None
+    operation: str = "chat"
+    root: Span = NOTHING
+    turn: Span = NOTHING
+    step: Span = NOTHING
 
     def parts(self) -> dict[str, float]:
         """Where its time went until now, in milliseconds; what is left is the service's own."""
@@ -68,6 +76,11 @@ def begin(request_id: str) -> Current:
     return new
 
 
+def adopt(now: Current) -> None:
+    """What this greenlet does from here on, it does for this request."""
+    _current.set(now)
+
+
 def settled(
     model: str,
     used: Usage,
@@ -90,6 +103,8 @@ def settled(
     """
     now = get()
     now.model, now.usage, now.cost_usd = model, used, cost_usd
+    if now.turn is not NOTHING:
+        now.turn.tell(_told(now, used, outcome, first_word_s), f"{now.operation} {model}")
     figures.turns.add(1, model, outcome)
     if outcome == "answered":
         figures.turn_seconds.observe(seconds, model)
@@ -109,3 +124,18 @@ def settled(
         figures.key_turns.add(1, key_id)
         figures.key_tokens.add(used.total_tokens, key_id)
         figures.key_cost.add(cost_usd or 0, key_id)
+
+
+def _told(now: Current, used: Usage, outcome: str, first_word_s: float | None) -> dict[str, Value]:
+    """What a turn's span says, by OpenTelemetry's conventions for generative AI."""
+    return {
+        "gen_ai.operation.name": now.operation,
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": now.model,
+        "gen_ai.usage.input_tokens": used.prompt_tokens,
+        "gen_ai.usage.output_tokens": used.completion_tokens,
+        "gen_ai.usage.cache_read.input_tokens": used.cached_tokens,
+        "gen_ai.response.time_to_first_chunk": first_word_s,
+        "chat_proxy.outcome": outcome,
+        "chat_proxy.cost_usd": now.cost_usd,
+    }

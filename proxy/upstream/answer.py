@@ -11,6 +11,7 @@ import urllib3
 
 from proxy.errors import UpstreamBroken, UpstreamTimeout
 from proxy.telemetry import current, figures, logs
+from proxy.telemetry.spans import NOTHING, code_of
 from proxy.upstream import failures, sse
 from proxy.upstream.assembly import DONE
 
@@ -36,7 +37,12 @@ def _too_large() -> UpstreamBroken:
 
 
 class Answer:
-    """Status and headers, and a body that is yet to be read; a context manager that closes it."""
+    """Status and headers, and a body that is yet to be read; a context manager that closes it.
+
+    Attributes:
+        status: the HTTP status; likewise headers.
+        span: of the whole exchange, where it is traced; it ends with the answer.
+    """
 
     def __init__(
         self, response: requests.Response, sent: float, deadline: float, most_bytes: int
@@ -54,6 +60,7 @@ class Answer:
         self._response = response
         self._sent, self._headed = sent, time.monotonic()
         self._current = current.get()
+        self.span = NOTHING
         self._deadline = deadline
         self._left = most_bytes
         self._reader: gevent.Greenlet | None = None
@@ -70,6 +77,7 @@ class Answer:
         figures.upstream_seconds.observe(now - self._sent)
         if self.status == 200:  # of others the failure is what they say
             failures.count(error)
+        self.span.end(code_of(error))
 
     def close(self) -> None:
         """End it; a body that was read to its end leaves the connection for the next request."""

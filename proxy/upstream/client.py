@@ -23,7 +23,7 @@ from proxy.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from proxy.telemetry import current, figures, logs
+from proxy.telemetry import current, figures, logs, traces
 from proxy.upstream import completion, failures
 from proxy.upstream.answer import FAILED, Answer, late
 from proxy.upstream.keys import Keys
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 CHAT = "/chat/completions"
 EMBEDDINGS = "/embeddings"
+_OPERATIONS = {EMBEDDINGS: "embeddings"}
 _MOST_REFUSAL_BYTES = 1_048_576
 _MOST_TURN_BYTES = 4_194_304
 """Several times what the longest answer of a model takes; what is parsed takes more in memory."""
@@ -64,6 +65,7 @@ class Upstream:
         self._stream_total = settings.upstream_stream_timeout
         self._most_bytes = settings.upstream_max_bytes
         self._headers = _headers(settings)
+        self._tells_traces = settings.traces_upstream
         self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256, max_retries=0)
         self._budget = RetryBudget()
         self._breaker = Breaker(
@@ -120,15 +122,20 @@ class Upstream:
 
     def _begin(self, method: str, path: str, body: bytes, model: str, seconds: float) -> Answer:
         """An answer with status 200 that has to be whole within so many seconds."""
-        begun = time.monotonic()
+        begun, now = time.monotonic(), current.get()
+        now.operation = _OPERATIONS.get(path, "chat")
+        span = traces.begin(f"{method} {path}", "client")
         try:
             with gevent.Timeout(seconds, late()):
-                return self._begin_in_time(method, path, body, model, begun + seconds)
+                answer = self._begin_in_time(method, path, body, model, begun + seconds)
         except ApiError as error:
             failures.count(error)
+            span.end(error.code)
             raise
         finally:
-            current.get().upstream_s += time.monotonic() - begun
+            now.upstream_s += time.monotonic() - begun
+        answer.span = span
+        return answer
 
     def _begin_in_time(
         self, method: str, path: str, body: bytes, model: str, deadline: float
@@ -201,6 +208,8 @@ class Upstream:
         request.headers = requests.structures.CaseInsensitiveDict(self._headers)
         request.headers["Authorization"] = f"Bearer {key}"
         request.headers["Content-Length"] = str(len(body))
+        if self._tells_traces:
+            request.headers.update(current.get().step.headers)
         status, sent = 0, time.monotonic()
         try:
             response = self._adapter.send(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Generator
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 
 from proxy.errors import StoreUnavailable
-from proxy.telemetry import current, figures, logs
+from proxy.telemetry import current, figures, logs, traces
 from proxy.web import ratelimit
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
     g.current = current.begin(g.request_id)
+    if request.path not in _PROBES:
+        rule = request.url_rule.rule if request.url_rule else ""
+        traces.request(f"{_method(rule)} {rule}".rstrip(), request.headers)
 
 
 def _end(response: Response) -> Response:
@@ -82,19 +86,49 @@ def _log(response: Response, now: Current, route: str | None) -> None:
         "session": response.headers.get("X-Session-ID"),
         "turn": response.headers.get("X-Turn-ID"),
         "error": g.get("error"),
+        "trace": now.root.trace_id or None,
     }
     if response.is_streamed:
-        response.response = _told_afterwards(response.response, fields, now)
+        response.response = _Told(response.response, fields, now)
     else:
-        logs.access(now, fields)
+        _over(now, fields)
 
 
-def _told_afterwards(chunks: Iterable[Any], fields: dict[str, Any], now: Current) -> Iterator[Any]:
-    """An answer that streams, and its line when its end was sent or its reader has gone."""
-    try:
-        yield from chunks
-    finally:
-        logs.access(now, fields)
+def _over(now: Current, fields: dict[str, Any]) -> None:
+    """The whole answer is sent."""
+    logs.access(now, fields)
+    now.root.tell(
+        {
+            "http.request.method": fields["method"],
+            "http.route": fields["route"],
+            "http.response.status_code": fields["status"],
+            "chat_proxy.request.id": fields["request_id"],
+            "chat_proxy.key.id": fields["key"],
+        }
+    )
+    now.root.end(fields["error"] if fields["status"] >= 500 else None)
+
+
+class _Told:
+    """An answer that streams, and its line when its end was sent or its reader has gone.
+
+    It stands beside the chunks and not between: a generator round them would cost each of
+    thousands of streams some kilobytes.
+    """
+
+    def __init__(self, chunks: Iterable[Any], fields: dict[str, Any], now: Current) -> None:
+        self._chunks = chunks
+        self._fields = fields
+        self._now = now
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._chunks)
+
+    def close(self) -> None:
+        """As WSGI's servers do at the end."""
+        if isinstance(self._chunks, Generator):
+            self._chunks.close()
+        _over(self._now, self._fields)
 
 
 def _limits(allowance: Allowance, response: Response) -> dict[str, str]:

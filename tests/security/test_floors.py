@@ -11,7 +11,12 @@ from packaging.version import Version
 
 from tests.support.service import ROOT
 
-LOCKS = ("requirements.txt", "requirements-embedded.txt", "requirements-dev.txt")
+LOCKS = (
+    "requirements.txt",
+    "requirements-embedded.txt",
+    "requirements-otel.txt",
+    "requirements-dev.txt",
+)
 FLOORS: dict[str, list[list[str]]] = tomllib.loads(
     (ROOT / "tests" / "security" / "floors.toml").read_text("utf-8")
 )["floors"]
