@@ -1,4 +1,4 @@
-"""What it costs to count and to log one answered turn: `python -m bench.figures`.
+"""What it costs to count, log and trace one answered turn: `python -m bench.figures`.
 
 In this process alone, without a request: the same calls, with the same labels, that a JSON turn
 makes; beside them prometheus_client's own counters between several processes, for the same.
@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from proxy.domain.conversation import Usage
 from proxy.settings import load
-from proxy.telemetry import current, figures, logs
+from proxy.telemetry import current, figures, logs, traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from proxy.settings import Settings
 
 ROUND_TRIPS = 3
 USED = Usage(300, 120, cached_tokens=100)
@@ -89,24 +91,47 @@ def log() -> None:
     logs.access(now, fields)
 
 
+def trace() -> None:
+    """The spans of a turn: the request, the turn, its four steps."""
+    now = current.begin("req_1")
+    traces.request("POST /chat", {})
+    with traces.begin("turn", "client") as turn:
+        now.turn = turn
+        for step in ("open", "reserve", "POST /chat/completions", "commit"):
+            with traces.begin(step):
+                pass
+        now.turn.tell({"gen_ai.request.model": MODEL}, f"chat {MODEL}")
+    now.root.end()
+
+
 def best_us(what: Callable[[], None], times: int = 20_000) -> float:
     """Microseconds of this process's time for one call, in the best of several rounds."""
     return min(timeit.repeat(what, number=times, repeat=7, timer=time.process_time)) / times * 1e6
 
 
+def _settings(**more: str) -> Settings:
+    return load({"OPENAI_API_KEY": "x", "REDIS_URL": "redis://127.0.0.1:1", **more})
+
+
 def main() -> None:
-    """Measure and print a table; the lines themselves go nowhere."""
+    """Measure and print a table; the lines of the log go nowhere."""
     out = sys.stdout
     with Path(os.devnull).open("w") as nowhere:
         sys.stdout = nowhere
-        logs.configure(load({"OPENAI_API_KEY": "x", "REDIS_URL": "redis://127.0.0.1:1"}))
-        logged = best_us(log)
+        logs.configure(_settings())
+        rows = {
+            "count": best_us(count),
+            "the same by prometheus_client, several processes": best_us(with_prometheus_client()),
+            "log": best_us(log),
+            "trace, off": best_us(trace),
+        }
+        traces.configure(_settings(PROXY_TRACES_URL="http://127.0.0.1:9"))
+        rows["trace, on, to a collector that is not there"] = best_us(trace, 500)
+        traces.close()
         sys.stdout = out
     print("| what | us a turn |\n|---|---|")
-    print(f"| count | {best_us(count):.1f} |")
-    others = best_us(with_prometheus_client())
-    print(f"| the same by prometheus_client, several processes | {others:.1f} |")
-    print(f"| log | {logged:.1f} |")
+    for what, spent in rows.items():
+        print(f"| {what} | {spent:.1f} |")
 
 
 if __name__ == "__main__":

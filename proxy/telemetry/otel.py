@@ -46,7 +46,9 @@ class OpenTelemetry:
         Args:
             url: the collector's, without /v1/traces.
         """
-        logging.getLogger("opentelemetry").disabled = True
+        theirs = logging.getLogger("opentelemetry")  # tells each failure, at length and in no order
+        theirs.addHandler(logging.NullHandler())
+        theirs.propagate = False
         resource = Resource.create({"service.name": "chat-proxy", "service.version": __version__})
         self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(BatchSpanProcessor(_Exporter(url)))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from proxy.errors import Draining, SessionBusy, StoreUnavailable, TurnInterrupted, TurnNotFound
+from proxy.errors import (
+    Draining,
+    InvalidMetricsToken,
+    SessionBusy,
+    StoreUnavailable,
+    TurnInterrupted,
+    TurnNotFound,
+)
 from proxy.web import schemas
 from proxy.web.admin import described
 from proxy.web.operation import TEXT, WHOLE, Operation, Parameter, thing
@@ -172,7 +179,14 @@ OPERATIONS = (
         open=True,
         errors=(StoreUnavailable, Draining),
     ),
-    Operation("get", "/metrics", "Its figures, for Prometheus", answer="text/plain", open=True),
+    Operation(
+        "get",
+        "/metrics",
+        "Its figures, for Prometheus",
+        answer="text/plain",
+        open=True,
+        errors=(InvalidMetricsToken,),
+    ),
     Operation("get", "/openapi.json", "This document", answer="Document", open=True),
     Operation("get", "/", "The chat page", answer="text/html", open=True),
     Operation("get", "/docs", "The same as a page", answer="text/html", open=True),

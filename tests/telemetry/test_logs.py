@@ -20,7 +20,12 @@ for number in range(1000):
 
 
 def printed(code: str, **settings: str) -> list[dict[str, object]]:
-    """The lines that this code logs in a process of its own."""
+    """The lines that this code logs in a process of its own, parsed."""
+    return [orjson.loads(line) for line in written(code, **settings)]
+
+
+def written(code: str, **settings: str) -> list[bytes]:
+    """The same as they are."""
     needed = {"OPENAI_API_KEY": CANARY, "REDIS_URL": "redis://127.0.0.1:1"}
     ended = subprocess.run(
         [sys.executable, "-c", code],
@@ -31,7 +36,14 @@ def printed(code: str, **settings: str) -> list[dict[str, object]]:
         check=True,
     )
     assert ended.stderr == b""
-    return [orjson.loads(line) for line in ended.stdout.splitlines()]
+    return ended.stdout.splitlines()
+
+
+def test_a_line_for_people_has_its_words_in_the_open() -> None:
+    lines = written(FLOOD, PROXY_LOG_FORMAT="console")
+    assert b"[warning  ] problem" in lines[0]
+    assert b"what=upstream" in lines[0]
+    assert b"\x1b" not in lines[0]  # it goes to no terminal here
 
 
 def test_a_flood_of_problems_is_cut_to_a_worker_s_share_of_ten_a_second() -> None:

@@ -78,6 +78,12 @@ def test_a_stream_s_line_comes_at_its_end_with_what_it_used(
     assert line["ms"] >= line["upstream_ms"]
 
 
+def test_a_stream_of_text_has_its_line_too(service: Service, api: Client) -> None:
+    answer = api.post("/chat?stream=true", data="Hello", headers={"Accept": "text/plain"})
+    line = line_of(service, answer)
+    assert (line["route"], line["completion_tokens"] > 0) == ("/chat", True)
+
+
 def test_a_reader_who_leaves_has_his_line_then(
     service: Service, api: Client, chatgpt: Control
 ) -> None:
