@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import orjson
 
 from proxy.errors import ApiError, UpstreamBroken
+from proxy.upstream import failures
 from proxy.upstream.assembly import DONE, Assembly
 from proxy.upstream.client import CHAT
 from proxy.upstream.tally import ChatTally
@@ -131,5 +132,7 @@ def listen(
     except ApiError as error:
         return written, None if written.whole else error
     if not written.whole:
-        return written, UpstreamBroken("ChatGPT's answer broke off before its end.")
+        broken = UpstreamBroken("ChatGPT's answer broke off before its end.")
+        failures.count(broken)
+        return written, broken
     return written, None

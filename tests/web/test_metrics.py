@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,6 +17,8 @@ from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import requests
 
     from proxy.embedded import EmbeddedRedis
     from proxy.simulator.process import SimulatedChatGPT
@@ -91,14 +93,16 @@ def test_a_turn_is_counted_with_its_tokens_and_its_cost(watch: Watch, caller: Cl
     assert cost == pytest.approx(reply["cost_usd"], rel=1e-6)
 
 
+def stream(caller: Client, path: str) -> requests.Response:
+    """A streamed answer by either interface."""
+    whole = {"messages": [{"role": "user", "content": "Hello"}]}
+    said = {"message": "Hello"} if path == "/chat" else whole
+    return caller.post(path, json=said | {"model": MODEL, "stream": True})
+
+
 @pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
 def test_a_stream_s_first_word_is_timed(watch: Watch, caller: Client, path: str) -> None:
-    body = (
-        {"message": "Hello"}
-        if path == "/chat"
-        else {"messages": [{"role": "user", "content": "Hello"}]}
-    )
-    caller.post(path, json=body | {"model": MODEL, "stream": True})
+    assert stream(caller, path).ok
     wait_until(lambda: watch.more(*ANSWERED) == 1, "the turn to be counted")
     assert watch.more("chat_proxy_first_word_seconds_count", MODEL) == 1
     assert watch.more("chat_proxy_upstream_seconds_count") == 1
@@ -179,12 +183,17 @@ def test_chatgpt_s_failures_and_second_tries_are_counted(
     assert watch.more("chat_proxy_turns_total", MODEL, "failed") == 1
 
 
-def test_an_answer_that_breaks_off_is_a_failure_of_chatgpt_s(
-    watch: Watch, caller: Client, chatgpt: Control
+@pytest.mark.parametrize("path", ["/chat", "/v1/chat/completions"])
+@pytest.mark.parametrize(
+    "fault", [{"fault": "cut_stream"}, {"fault": "close_delimited", "after": 400}]
+)
+def test_an_answer_that_breaks_off_is_a_failure_of_chatgpt_s_and_counted_once(
+    watch: Watch, caller: Client, chatgpt: Control, path: str, fault: dict[str, Any]
 ) -> None:
-    chatgpt.queue(fault="cut_stream", after=2)
-    assert "event: error" in caller.chat(stream=True).text
+    chatgpt.queue(**fault)
+    assert "error" in stream(caller, path).text
     wait_until(lambda: watch.more("chat_proxy_turns_total", MODEL, "failed") == 1, "its end")
+    assert watch.more("chat_proxy_upstream_errors_total", "upstream_error") == 1
 
 
 def test_what_callers_make_up_is_counted_together(
