@@ -22,8 +22,8 @@ from tests.support.waiting import wait_until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from proxy.embedded import EmbeddedRedis
     from proxy.store.wires import Wire
+    from tests.support.redis_server import RedisServer
 
 MOST = 3
 
@@ -34,8 +34,8 @@ def wires_to(url: str) -> Wires:
 
 
 @pytest.fixture
-def wires(redis_server: EmbeddedRedis) -> Iterator[Wires]:
-    with closing(wires_to(redis_server.url)) as opened:
+def wires(redis_server: RedisServer) -> Iterator[Wires]:
+    with closing(wires_to(redis_server.admin_url)) as opened:
         yield opened
 
 
@@ -45,16 +45,17 @@ def said(wire: Wire, *words: str) -> object:
 
 
 @contextmanager
-def encrypted(server: EmbeddedRedis) -> Iterator[str]:
+def encrypted(server: RedisServer) -> Iterator[str]:
     """A way to this server through TLS, for one connection: its URL."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=relay, args=(listener, context, server), daemon=True).start()
-        yield f"rediss://127.0.0.1:{listener.getsockname()[1]}?ssl_ca_certs={CERTIFICATE}"
+        enters = urlsplit(server.admin_url).netloc
+        yield f"rediss://{enters}127.0.0.1:{listener.getsockname()[1]}?ssl_ca_certs={CERTIFICATE}"
 
 
-def relay(listener: socket.socket, context: ssl.SSLContext, server: EmbeddedRedis) -> None:
+def relay(listener: socket.socket, context: ssl.SSLContext, server: RedisServer) -> None:
     with socket.socket(socket.AF_UNIX) as beyond, suppress(OSError):
         beyond.connect(urlsplit(server.url).path)
         with context.wrap_socket(listener.accept()[0], server_side=True) as client:
@@ -94,7 +95,7 @@ def test_idle_ones_that_redis_closed_are_replaced_unseen(wires: Wires) -> None:
     assert [said(wires.take(), "ECHO", text) for text in "abc"] == [b"a", b"b", b"c"]
 
 
-def test_one_that_was_reset_is_replaced(redis_server: EmbeddedRedis) -> None:
+def test_one_that_was_reset_is_replaced(redis_server: RedisServer) -> None:
     with FaultProxy(redis_server.url) as proxy, closing(wires_to(proxy.url)) as wires:
         wire = wires.take()
         wires.give_back(wire)
@@ -117,7 +118,7 @@ def test_who_waits_gets_the_one_that_is_given_back(wires: Wires) -> None:
     assert wires.take() is taken[0]
 
 
-def test_a_connection_that_cannot_be_made_takes_no_place(redis_server: EmbeddedRedis) -> None:
+def test_a_connection_that_cannot_be_made_takes_no_place(redis_server: RedisServer) -> None:
     with FaultProxy(redis_server.url) as proxy, closing(wires_to(proxy.url)) as wires:
         proxy.cut_after = 0
         for _ in range(MOST + 1):
@@ -134,15 +135,14 @@ def test_who_is_given_back_after_the_end_is_closed(wires: Wires) -> None:
     assert not wire.quiet
 
 
-def test_redis_is_told_the_name_and_the_database(redis_server: EmbeddedRedis) -> None:
-    path = urlsplit(redis_server.url).path
-    with closing(wires_to(f"unix://{path}?db=3")) as wires:
+def test_redis_is_told_the_name_and_the_database(redis_server: RedisServer) -> None:
+    with closing(wires_to(redis_server.admin_url.replace("db=0", "db=3"))) as wires:
         told = said(wires.take(), "CLIENT", "INFO")
     assert isinstance(told, bytes)
     assert {b"name=chat-proxy", b"db=3"} <= set(told.split())
 
 
-def test_it_can_be_encrypted_and_used_again(redis_server: EmbeddedRedis) -> None:
+def test_it_can_be_encrypted_and_used_again(redis_server: RedisServer) -> None:
     with encrypted(redis_server) as url, closing(wires_to(url)) as wires:
         wire = wires.take()
         assert said(wire, "PING") == b"PONG"
