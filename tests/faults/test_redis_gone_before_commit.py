@@ -178,6 +178,7 @@ def test_a_reader_is_told_when_it_takes_too_long_and_can_go_on_from_there(
         last = heard[-1]
         assert (last.id, code(last)) == (heard[-2].id, "store_unavailable")
         cancel(caller, events.turn_id)
+        wait_until(lambda: service.client().get("/readyz").ok, "the other to be ready", seconds=15)
         rest = listen_again(service.client(), events.turn_id, after=last.id)
     assert rest[0].id == last.id + 1
     assert "Traceback" not in service.log
