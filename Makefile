@@ -5,10 +5,10 @@ WORKERS ?= 4
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-emit-index-url --no-emit-find-links \
 	--no-emit-trusted-host --no-emit-options --no-header --no-annotate --generate-hashes --allow-unsafe
 
-.PHONY: help run test test-acl soak lint bench bench-peers format pins clean
+.PHONY: help run test test-acl soak lint bench bench-peers format pins release-check clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/installed ## Serve on http://127.0.0.1:8080; embedded Redis and simulated ChatGPT unless set
 	@exec $(BIN)/python -m proxy serve
@@ -51,9 +51,12 @@ pins: ## Compile requirements*.txt from requirements*.in; UPGRADE=--upgrade for 
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet pip-tools
 	$(COMPILE) $(UPGRADE) --output-file requirements.txt requirements.in
-	$(COMPILE) $(UPGRADE) --output-file requirements-embedded.txt requirements-embedded.in
+	$(COMPILE) $(UPGRADE) --constraint requirements.txt --output-file requirements-embedded.txt requirements-embedded.in
 	$(COMPILE) $(UPGRADE) --constraint requirements.txt --output-file requirements-otel.txt requirements-otel.in
 	$(COMPILE) $(UPGRADE) --output-file requirements-dev.txt requirements-dev.in
+
+release-check: .venv/installed-dev ## Say what is missing for a release, or that nothing is
+	@.ci/release-check
 
 clean: ## Remove what the other commands made
 	rm -rf .venv .venv-peers .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,6 +1,5 @@
 """What gunicorn serves: `gunicorn -c config/gunicorn.conf.py wsgi:app`."""
 
-from proxy.app import create_app
-from proxy.settings import load
+from proxy.wsgi import app
 
-app = create_app(load())
+__all__ = ["app"]

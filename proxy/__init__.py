@@ -1,3 +1,3 @@
 """A REST proxy between people and ChatGPT."""
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

@@ -9,7 +9,6 @@ import sys
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -18,14 +17,20 @@ import requests
 from proxy import __version__
 from proxy.embedded import Child, EmbeddedRedis
 from proxy.errors import SettingsError
-from proxy.settings import LOOPBACK, SIMULATED_KEY, environment, given, load, unknown_names
+from proxy.settings import (
+    CONFIG_DIR,
+    LOOPBACK,
+    SIMULATED_KEY,
+    environment,
+    given,
+    load,
+    unknown_names,
+)
 from proxy.simulator.process import SimulatedChatGPT
 
 if TYPE_CHECKING:
     from proxy.settings import Settings
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-"""Where wsgi.py and config/ are."""
 _START_S = 30.0
 _DEMO_GRACE_S = "3"
 """A page that keeps its connection open must not hold Ctrl-C up in a first run."""
@@ -111,8 +116,9 @@ def _refuse_taken_port(settings: Settings) -> None:
 
 
 def _start_service(environ: dict[str, str], settings: Settings, started: ExitStack) -> Child:
-    command = (sys.executable, "-m", "gunicorn", "-c", "config/gunicorn.conf.py", "wsgi:app")
-    service = Child(command, env=environ, cwd=ROOT)
+    configuration = str(CONFIG_DIR / "gunicorn.conf.py")
+    command = (sys.executable, "-m", "gunicorn", "-c", configuration, "proxy.wsgi:app")
+    service = Child(command, env=environ)
     started.callback(service.stop, settings.graceful_timeout + 2.0)
     deadline = time.monotonic() + _START_S
     while not _answers(settings):

@@ -25,7 +25,11 @@ _SECRET_NAMES = (
 )
 FILE_NAMES = frozenset(f"{name}_FILE" for name in ("OPENAI_API_KEY", *_SECRET_NAMES))
 """Variables that name a file with a secret, for containers and service managers."""
-CONFIG_DIR = Path(__file__).resolve().parents[2] / "config"
+_PACKAGE = Path(__file__).resolve().parents[1]
+CONFIG_DIR = next(
+    folder / "config" for folder in (_PACKAGE, _PACKAGE.parent) if (folder / "config").is_dir()
+)
+"""In the package where it is installed, beside it in a clone."""
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
