@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
+import requests
 import yaml
 
 from proxy.embedded import Child, find_redis_server
@@ -242,6 +243,35 @@ def test_redis_starts_with_its_users_and_keeps_what_it_is_given(
     finally:
         child.stop()
     assert not _is_well(port)
+
+
+def test_what_is_mounted_is_there() -> None:
+    for service in SERVICES.values():
+        for mount in service.get("volumes", ()):
+            source = mount.partition(":")[0]
+            assert source in COMPOSE["volumes"] or (ROOT / source).exists(), mount
+
+
+def test_prometheus_starts_and_tells_that_it_is_well(tmp_path: Path) -> None:
+    service, port = SERVICES["prometheus"], free_port()
+    places = {"/etc/prometheus": str(ROOT / "config" / "prometheus"), "/prometheus": str(tmp_path)}
+    command = [f"--web.listen-address=127.0.0.1:{port}", *service["command"]]
+    for inside, here in places.items():
+        command = [re.sub(rf"={inside}(/|$)", rf"={here}\1", part) for part in command]
+    with (tmp_path / "log").open("wb") as log:
+        child = Child(["prometheus", *command], stdout=log, stderr=log)
+    url = service["healthcheck"]["test"][-1].replace(":9090", f":{port}")
+    try:
+        wait_until(lambda: child.running and _is_reached(url), "Prometheus to be ready")
+    finally:
+        child.stop()
+
+
+def _is_reached(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
 
 
 def _is_well(port: int) -> bool:
