@@ -50,7 +50,8 @@ def pair(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[P
 @pytest.fixture
 def own_pair(redis_server: EmbeddedRedis, simulator: SimulatedChatGPT) -> Iterator[Pair]:
     """For a test that stops them: what takes two seconds more is ended as interrupted."""
-    with _pair(redis_server, simulator, PROXY_GRACEFUL_TIMEOUT="4") as running:
+    settings = {"PROXY_GRACEFUL_TIMEOUT": "4", "PROXY_REDIS_TIMEOUT": "30"}
+    with _pair(redis_server, simulator, **settings) as running:
         yield running
 
 

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tests.streaming.listening import Heard
     from tests.support.service import Client
 
-    Ask = Callable[[], int]
+    Ask = Callable[[], str]
 
+OK = "200"
 ENDS = {"done", "error"}
 
 
@@ -31,13 +32,13 @@ class Told:
     """What came of the load.
 
     Attributes:
-        answers: how many questions got which status; None is a connection that failed.
+        answers: how many questions were answered, under OK, and how else they or streams ended.
         streams: the events of each stream, those included that were heard after taking it up again.
         resumed: how many streams were taken up again.
         seconds: how long it lasted.
     """
 
-    answers: Counter[int | None] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
     streams: list[list[Heard]] = field(default_factory=list)
     resumed: int = 0
     seconds: float = 0.0
@@ -72,7 +73,7 @@ def load(caller: Client, asks: list[Ask], rate: float, streams: int) -> Iterator
 
     Args:
         caller: whose streams they are.
-        asks: who asks, one question at a time; answers its status.
+        asks: who asks, one question at a time; answers OK, or what the answer was.
         rate: questions a second, of all who ask together.
         streams: how many streams there are at any time.
     """
@@ -92,14 +93,19 @@ def load(caller: Client, asks: list[Ask], rate: float, streams: int) -> Iterator
         told.seconds = time.monotonic() - begun
 
 
+def outcome(status: int, body: str) -> str:
+    """What an answer is counted under."""
+    return OK if status == 200 else f"{status} {body}"
+
+
 def _ask(ask: Ask, at: float, every: float, told: Told, enough: threading.Event) -> None:
     while not enough.wait(max(0.0, at - time.monotonic())):
         try:
             with told.asking():
-                status = ask()
-            told.answers[status] += 1
-        except OSError:
-            told.answers[None] += 1
+                answer = ask()
+            told.answers[answer] += 1
+        except OSError as error:
+            told.answers[repr(error)] += 1
         at += every
 
 
@@ -109,8 +115,11 @@ def _listen(caller: Client, told: Told, enough: threading.Event) -> None:
         heard: list[Heard] = []
         with told.asking():
             events = stream(caller)
+        if events.status != 200:
+            told.answers[outcome(events.status, events.response.text)] += 1
+            continue
         with events:
-            _hear(islice(events, 1 + len(told.streams) % 20), heard)
+            _hear(islice(events, 1 + len(told.streams) % 10), heard)
         while heard[-1].kind not in ENDS:
             told.resumed += 1
             with resume(caller, events.turn_id, after=heard[-1].id) as rest:
