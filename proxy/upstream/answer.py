@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import gevent
-import requests
 import urllib3
 
 from proxy.errors import UpstreamBroken, UpstreamTimeout
@@ -18,9 +17,10 @@ from proxy.upstream.assembly import DONE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FAILED = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
-"""What requests and urllib3 raise when a connection cannot be made, breaks or is too slow."""
-_CHUNK = 65_536
+    from proxy.upstream.wires import Wire, Wires
+
+FAILED = (urllib3.exceptions.HTTPError, OSError)
+"""What is raised when a connection cannot be made, breaks or is too slow."""
 _END_S = 0.5
 _TURN_S = 0.01
 """So long a stream whose next bytes are always there is read before others have their turn."""
@@ -45,19 +45,21 @@ class Answer:
     """
 
     def __init__(
-        self, response: requests.Response, sent: float, deadline: float, most_bytes: int
+        self, wires: Wires, wire: Wire, sent: float, deadline: float, most_bytes: int
     ) -> None:
         """Nothing of the body was read yet.
 
         Args:
-            response: what requests' adapter gave.
+            wires: where the connection is given back.
+            wire: on which it comes.
             sent: when it was asked for, by the monotonic clock.
             deadline: when the body must be whole, by the monotonic clock.
             most_bytes: the largest body that is taken.
         """
-        self.status = response.status_code
-        self.headers: Any = response.headers
-        self._response = response
+        self.status = wire.head.status
+        self.headers = wire.head.headers
+        self._wires = wires
+        self._wire: Wire | None = wire
         self._sent, self._headed = sent, time.monotonic()
         self._current = current.get()
         self.span = NOTHING
@@ -82,7 +84,9 @@ class Answer:
     def close(self) -> None:
         """End it; a body that was read to its end leaves the connection for the next request."""
         self._timer.close()
-        self._response.close()
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            self._wires.give_back(wire)
 
     def check_form(self) -> None:
         """Take it only as it was asked for: what is compressed may become larger than any bound.
@@ -101,7 +105,7 @@ class Answer:
             UpstreamTimeout, UpstreamBroken: it did not come in time, or not whole, or is too large.
         """
         self._left = min(self._left, most_bytes)
-        declared: int | None = self._response.raw.length_remaining
+        declared = self._wire.declared if self._wire else None
         if declared is not None and declared > self._left:
             raise _too_large()
         return b"".join(self._chunks())
@@ -150,13 +154,11 @@ class Answer:
 
     def _read(self) -> bytes:
         """What came since; a read that the deadline finds waiting ends with UpstreamTimeout."""
-        raw: Any = self._response.raw
         self._reader = gevent.getcurrent()
         try:
-            chunk: bytes = raw.read1(_CHUNK, decode_content=False)
+            return self._wire.read() if self._wire else b""
         finally:
             self._reader = None
-        return chunk
 
     def _interrupt(self) -> None:
         """The deadline has come; runs in gevent's hub.

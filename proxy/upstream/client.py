@@ -1,7 +1,6 @@
-"""ChatGPT over requests: one POST, with a deadline, bounded bytes, and at most one retry.
+"""ChatGPT over HTTP: one POST, with a deadline, bounded bytes, and at most one retry.
 
-A prepared request goes straight through the HTTP adapter: no redirect is followed, no proxy,
-.netrc or other environment is looked at, and it costs half of `requests.post`.
+No redirect is followed; no proxy, .netrc or other environment is looked at.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 import orjson
-import requests
-from requests.adapters import HTTPAdapter
 
 from proxy import __version__
 from proxy.domain.breaker import Breaker
@@ -28,6 +25,7 @@ from proxy.upstream import completion, failures
 from proxy.upstream.answer import FAILED, Answer, late
 from proxy.upstream.keys import Keys
 from proxy.upstream.retry import Retriable, RetryBudget, dearer, pause
+from proxy.upstream.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,16 +55,18 @@ class Upstream:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._base = settings.openai_base_url
         self._keys = Keys(settings.upstream_keys)
-        self._timeout = (settings.upstream_connect_timeout, settings.upstream_read_timeout)
-        self._verify = settings.upstream_ca_file or True
         self._total = settings.upstream_total_timeout
         self._stream_total = settings.upstream_stream_timeout
         self._most_bytes = settings.upstream_max_bytes
-        self._headers = _headers(settings)
         self._tells_traces = settings.traces_upstream
-        self._adapter = HTTPAdapter(pool_connections=1, pool_maxsize=256, max_retries=0)
+        self._wires = Wires(
+            settings.openai_base_url,
+            _headers(settings),
+            verify=settings.upstream_ca_file or True,
+            connect_timeout=settings.upstream_connect_timeout,
+            read_timeout=settings.upstream_read_timeout,
+        )
         self._budget = RetryBudget()
         self._breaker = Breaker(
             settings.upstream_breaker_failures,
@@ -203,19 +203,13 @@ class Upstream:
         raise error
 
     def _send(self, method: str, path: str, body: bytes, key: str, deadline: float) -> Answer:
-        request = requests.PreparedRequest()
-        request.method, request.url, request.body = method, self._base + path, body
-        request.headers = requests.structures.CaseInsensitiveDict(self._headers)
-        request.headers["Authorization"] = f"Bearer {key}"
-        request.headers["Content-Length"] = str(len(body))
+        own = {"Authorization": f"Bearer {key}"}
         if self._tells_traces:
-            request.headers.update(current.get().step.headers)
+            own |= current.get().step.headers
         status, sent = 0, time.monotonic()
         try:
-            response = self._adapter.send(
-                request, stream=True, timeout=self._timeout, verify=self._verify, proxies={}
-            )
-            status = response.status_code
+            wire = self._wires.ask(method, path, own, body)
+            status = wire.head.status
         except UpstreamTimeout:  # the deadline of the whole answer
             self._breaker.failed(time.monotonic())
             raise
@@ -233,11 +227,11 @@ class Upstream:
         else:
             self._breaker.succeeded()
         figures.upstream_head_seconds.observe(time.monotonic() - sent)
-        return Answer(response, sent, deadline, self._most_bytes)
+        return Answer(self._wires, wire, sent, deadline, self._most_bytes)
 
     def close(self) -> None:
-        """Close every connection."""
-        self._adapter.close()
+        """Close every connection that is idle."""
+        self._wires.close()
 
 
 def _headers(settings: Settings) -> dict[str, str]:

@@ -10,7 +10,6 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import orjson
-import requests
 import urllib3
 
 from proxy.errors import (
@@ -33,6 +32,11 @@ if TYPE_CHECKING:
 EXHAUSTED = re.compile(r"insufficient_quota|credit_balance_exhausted|.*_spend_limit_exceeded")
 """Codes of a 429 that no wait can mend."""
 
+_NEVER_REACHED = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+)
+"""No connection was made, so that ChatGPT surely did nothing."""
 _RELAYED = {400: 400, 404: 404, 413: 400, 422: 400}
 """Statuses that find fault with the request, and what the caller gets."""
 
@@ -106,33 +110,15 @@ def from_answer(
 
 def from_exception(error: Exception) -> ApiError:
     """The error for an answer that did not come, or came in part."""
-    if _untrusted(error):
+    if isinstance(error, ssl.SSLCertVerificationError):
         failed = UpstreamUnreachable("ChatGPT's certificate is not one that the service trusts.")
         failed.should_retry = False
         return failed
-    if _never_reached(error):
+    if isinstance(error, _NEVER_REACHED):
         return UpstreamUnreachable("ChatGPT cannot be reached.")
-    if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+    if isinstance(error, TimeoutError):
         return UpstreamTimeout("ChatGPT did not answer in time.")
     return UpstreamBroken("The connection to ChatGPT broke before its answer was whole.")
-
-
-def _never_reached(error: Exception) -> bool:
-    """Whether no connection was made, so that ChatGPT surely did nothing."""
-    never = isinstance(_reason(error), urllib3.exceptions.NewConnectionError)
-    return never or isinstance(error, requests.ConnectTimeout)
-
-
-def _untrusted(error: Exception) -> bool:
-    """Whether the other side could not prove who it is, so that nothing was sent to it."""
-    reason = _reason(error)
-    cause = reason.args[0] if isinstance(reason, urllib3.exceptions.SSLError) else None
-    return isinstance(cause, ssl.SSLCertVerificationError)
-
-
-def _reason(error: Exception) -> object:
-    """What urllib3 says underneath an error of requests."""
-    return getattr(error.args[0], "reason", None) if error.args else None
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -55,6 +55,11 @@ class Stream:
         """Listen until an event of this kind comes."""
         return next(event for event in self._events if event.kind == kind)
 
+    def until_written(self, characters: int) -> None:
+        """Listen until so much of the answer came, in however many pieces."""
+        while characters > 0:
+            characters -= len(self.until("delta").data["text"])
+
     @property
     def turn_id(self) -> str:
         return self.headers["X-Turn-ID"]

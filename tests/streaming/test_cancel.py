@@ -68,7 +68,7 @@ def test_the_session_goes_on_after_it(api: Client, chatgpt: Control) -> None:
 
 def test_what_was_generated_is_charged(api: Client, chatgpt: Control, store: Store) -> None:
     chatgpt.queue(text="word " * 400, chunk_size=800, fault="silence", after=3)
-    cancelled_after_two_words(api)
+    cancelled_after_two_words(api, 1_600)
     assert spent(store, api) == (1, about(410))
 
 
@@ -182,18 +182,16 @@ def test_an_answer_anew_that_is_cancelled_leaves_the_old_one_and_is_charged(
     before = spent(store, api)[1]
     chatgpt.queue(text="word " * 400, chunk_size=800, fault="silence", after=3)
     with regenerate(api, old["session_id"]) as events:
-        events.until("delta")
-        events.until("delta")
+        events.until_written(1_600)
         assert cancel(api, events.turn_id).ok
         assert code(events.until("error")) == "turn_cancelled"
     assert [turn["reply"] for turn in turns(api, old["session_id"])] == [old["reply"]]
     assert spent(store, api) == (2, about(before + 400))
 
 
-def cancelled_after_two_words(api: Client) -> Stream:
+def cancelled_after_two_words(api: Client, characters: int = len("Once upo")) -> Stream:
     with stream(api) as events:
-        events.until("delta")
-        events.until("delta")
+        events.until_written(characters)
         assert cancel(api, events.turn_id).ok
         assert code(events.until("error")) == "turn_cancelled"
     return events

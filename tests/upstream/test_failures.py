@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+import socket
 import ssl
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-import requests
 import urllib3
 from hypothesis import given
 from hypothesis import strategies as st
@@ -136,23 +136,18 @@ def test_the_wait_is_the_one_chatgpt_asks_for(headers: dict[str, str], seconds: 
     assert failure(429, headers=headers).retry_after == seconds
 
 
-POOL = urllib3.HTTPConnectionPool("x")
-FORGED = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError(1, "self-signed"))
-NEVER = urllib3.exceptions.NewConnectionError(urllib3.connection.HTTPConnection("x"), "refused")
+CONNECTION = urllib3.connection.HTTPConnection("x")
+NEVER = urllib3.exceptions.NewConnectionError(CONNECTION, "refused")
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (requests.ConnectionError(urllib3.exceptions.MaxRetryError(POOL, "/", NEVER)), "reached"),
-        (requests.ConnectTimeout(), "reached"),
-        (
-            requests.exceptions.SSLError(urllib3.exceptions.MaxRetryError(POOL, "/", FORGED)),
-            "trusts",
-        ),
-        (requests.ReadTimeout(), "in time"),
-        (urllib3.exceptions.ReadTimeoutError(POOL, "/", "late"), "in time"),
-        (requests.ConnectionError("aborted"), "broke"),
+        (NEVER, "reached"),
+        (urllib3.exceptions.NameResolutionError("x", CONNECTION, socket.gaierror()), "reached"),
+        (urllib3.exceptions.ConnectTimeoutError(CONNECTION, "late"), "reached"),
+        (ssl.SSLCertVerificationError(1, "self-signed"), "trusts"),
+        (TimeoutError(), "in time"),
         (urllib3.exceptions.ProtocolError("cut"), "broke"),
         (ConnectionResetError(), "broke"),
     ],
@@ -162,7 +157,6 @@ def test_each_way_to_fail_on_the_way_has_its_words(error: Exception, kind: str) 
 
 
 def test_only_a_connection_that_was_never_made_is_surely_free_of_charge() -> None:
-    never = failures.from_exception(requests.ConnectTimeout())
-    perhaps = failures.from_exception(ConnectionResetError())
+    never, perhaps = map(failures.from_exception, (NEVER, ConnectionResetError()))
     assert not isinstance(never, UpstreamBroken | UpstreamTimeout)
     assert isinstance(perhaps, UpstreamBroken)
