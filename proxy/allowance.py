@@ -223,7 +223,7 @@ class Allowance:
         caller, lane = self._caller, self._line[1]
         outer = {bucket.scope: bucket.id for bucket in self._buckets[len(caller.buckets) :]}
         shared = (Room(scope, name, caller.flow, caller.weight) for scope, name in outer.items())
-        return (*(replace(room, lane=lane) for room in caller.rooms), *shared)
+        return (*(room._replace(lane=lane) for room in caller.rooms), *shared)
 
     def _count(self, counted: dict[str, int]) -> Count:
         """What counts this request for its key, team, user and model."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import gevent
@@ -172,9 +171,8 @@ class Chat:
             if not written.started:
                 raise failure
             if turn.opened.replaced:
-                turn.spent = replace(
-                    turn.spent, completion_tokens=estimate_message(written.message())
-                )
+                estimate = estimate_message(written.message())
+                turn.spent = turn.spent._replace(completion_tokens=estimate)
                 turn.certain = True
                 raise failure
         answered = self._commits.commit(

@@ -1,9 +1,13 @@
-"""A session, its turns, and what a turn used."""
+"""A session, its turns, and what a turn used.
+
+Turns and usages are named tuples, made three times as fast as frozen dataclasses: a prompt is made
+of dozens of them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 Message = dict[str, Any]
 """A message as ChatGPT's API has it: role, content, and tool_calls or tool_call_id."""
@@ -14,8 +18,7 @@ INTERRUPTED = "interrupted"
 """Finish reasons of ours: somebody stopped the turn; ChatGPT's answer broke off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens that a turn used; cached are part of the prompt, reasoning of the completion."""
 
     prompt_tokens: int = 0
@@ -50,8 +53,7 @@ class Usage:
         return shown
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """A question and its answer, stored together or not at all.
 
     Attributes:

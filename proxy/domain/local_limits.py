@@ -6,7 +6,7 @@ arithmetic is that of store/lua/_limits.lua: whole micro-units, and no fraction 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from proxy.domain.limits import PERIOD_S, Balance
@@ -138,7 +138,7 @@ class LocalLimits:
 
     def _share(self, bucket: Bucket) -> Bucket:
         rate, burst = bucket.rate // self._workers, bucket.burst // self._workers
-        return replace(bucket, rate=max(1, rate), burst=max(1, burst))
+        return bucket._replace(rate=max(1, rate), burst=max(1, burst))
 
     def _tank(self, share: Bucket, now_us: int) -> _Tank:
         """The bucket as it is now; one that is not kept is full."""

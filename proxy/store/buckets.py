@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from proxy.domain.limits import PERIOD_S, Balance, Bucket, Room
@@ -245,7 +245,7 @@ def _balance(
 ) -> Balance:
     unit = _unit(bucket)
     if bucket.learned:
-        bucket = replace(bucket, rate=math.ceil(rate), burst=math.ceil(burst / unit))
+        bucket = bucket._replace(rate=math.ceil(rate), burst=math.ceil(burst / unit))
     left = max(0, int(balance) // unit)
     return Balance(bucket, left, wait / MICRO, full / MICRO, max(0.0, -balance / unit))
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 SCHEMA = 1
 """The shape of the records that this build writes and reads, as lua/_record.lua has it too."""
-_SENSELESS = (AttributeError, LookupError, TypeError, ValueError, struct.error)
+SENSELESS = (AttributeError, LookupError, TypeError, ValueError, struct.error)
 """What reading raises where something is missing or is not what it should be."""
 
 
@@ -64,7 +64,7 @@ def understood(name: Name, parse: Callable[[Any], T], reply: Any) -> T | None:
     """
     try:
         return parse(reply)
-    except (*_SENSELESS, RecordDamaged) as error:
+    except (*SENSELESS, RecordDamaged) as error:
         damaged = error if isinstance(error, RecordDamaged) else RecordDamaged(name.kind)
         logs.problem("record", damaged, kind=name.kind, of=name.id)
         if name.in_list:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from proxy.domain.conversation import Turn, Usage
-from proxy.store.record import SCHEMA, Name, understood
+from proxy.store.record import SCHEMA, SENSELESS, Name, understood
 from proxy.telemetry import logs
 
 
@@ -27,7 +27,7 @@ def encode(turn: Turn, session_id: str, owner: str) -> bytes:
         "answer": turn.answer,
         "model": turn.model,
         "finish_reason": turn.finish_reason,
-        "usage": turn.usage,
+        "usage": turn.usage._asdict(),
         "cost_usd": turn.cost_usd,
         "turns_sent": turn.turns_sent,
         "turns_left_out": turn.turns_left_out,
@@ -53,21 +53,27 @@ def _turn(raw: bytes, session_id: str, owner: str) -> Turn | None:
         logs.notice("foreign_turn", turn=turn_id.decode(), session=session_id)
         return None
     return Turn(
-        id=turn_id.decode(),
-        question=record["question"],
-        answer=record["answer"],
-        model=record["model"],
-        finish_reason=record["finish_reason"],
-        usage=Usage(**record["usage"]),
-        cost_usd=record["cost_usd"],
-        tokens=int(tokens),
-        turns_sent=record["turns_sent"],
-        turns_left_out=record["turns_left_out"],
-        created_at=record["created_at"],
+        turn_id.decode(),
+        record["question"],
+        record["answer"],
+        record["model"],
+        record["finish_reason"],
+        Usage(**record["usage"]),
+        record["cost_usd"],
+        int(tokens),
+        record["turns_sent"],
+        record["turns_left_out"],
+        record["created_at"],
     )
 
 
 def decode_all(raw: list[bytes], session_id: str, owner: str) -> list[Turn]:
-    """The turns of several records, in their order."""
-    turns = (decode(record, session_id, owner) for record in raw)
+    """The turns of several records, in their order.
+
+    They are looked at one by one only where one is damaged: a long history costs a third less so.
+    """
+    try:
+        turns = [_turn(record, session_id, owner) for record in raw]
+    except SENSELESS:
+        turns = [decode(record, session_id, owner) for record in raw]
     return [turn for turn in turns if turn is not None]

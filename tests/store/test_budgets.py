@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -160,13 +159,13 @@ def test_a_budget_that_refuses_takes_no_request(store: Store) -> None:
 def test_a_changed_limit_keeps_what_was_spent(store: Store, usd: float, remains: float) -> None:
     bucket = budget(1)
     spend(store, bucket, 0.5, NOON)
-    assert left(store, replace(bucket, burst=round(usd * NANO)), NOON) == pytest.approx(remains)
+    assert left(store, bucket._replace(burst=round(usd * NANO)), NOON) == pytest.approx(remains)
 
 
 def test_a_day_that_becomes_a_month_keeps_what_was_spent(store: Store) -> None:
     bucket = budget(1)
     spend(store, bucket, 0.5, NOON)
-    month = replace(bucket, period="month")
+    month = bucket._replace(period="month")
     assert left(store, month, NOON) == 0.5
     assert left(store, month, NOON + timedelta(days=9)) == 1
 
@@ -174,7 +173,7 @@ def test_a_day_that_becomes_a_month_keeps_what_was_spent(store: Store) -> None:
 def test_what_is_given_back_after_the_period_changed_is_no_gift(store: Store) -> None:
     bucket = budget(1, "month")
     turn = spend(store, bucket, 0.5, NOON) or ""
-    day = replace(bucket, period="day")
+    day = bucket._replace(period="day")
     store.run(settle(turn, [day], {}, us(NOON)))
     assert left(store, day, NOON) == 1
 
@@ -191,6 +190,6 @@ def test_a_clock_that_steps_back_over_midnight_renews_nothing(store: Store) -> N
 
 
 def test_a_shadow_budget_counts_all_and_refuses_nobody(store: Store) -> None:
-    bucket = replace(budget(1), enforced=False)
+    bucket = budget(1)._replace(enforced=False)
     assert all(spend(store, bucket, 0.5, NOON) for _ in range(5))
     assert left(store, bucket, NOON) == -1.5

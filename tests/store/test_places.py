@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,7 +101,7 @@ def test_a_changed_limit_counts_those_that_are_in_flight(
     before = places(3)
     for _ in range(2):
         take(store, before)
-    after = replace(before, rate=most, burst=most)
+    after = before._replace(rate=most, burst=most)
     assert sum(bool(take(store, after)) for _ in range(5)) == granted
 
 
@@ -154,7 +153,7 @@ def test_a_place_is_freed_once_also_after_it_was_held(store: Store) -> None:
 
 
 def test_a_shadow_limit_of_places_counts_all_and_refuses_nobody(store: Store) -> None:
-    bucket = replace(places(2), enforced=False)
+    bucket = places(2)._replace(enforced=False)
     turns = [take(store, bucket) for _ in range(5)]
     assert all(turns)
     told = store.run(peek([bucket], ONE, START)).balances[0]

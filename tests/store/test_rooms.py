@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,9 +200,9 @@ def test_a_flow_that_its_own_limit_stops_does_not_stand_in_the_outer_room(store:
 def test_who_waits_for_one_lane_does_not_hold_up_another(store: Store) -> None:
     team = Room("team", client_keys.new_id(), "ada")
     paused, free = emptied(store), shared()
-    waiter = Caller(store, paused, "team", inner=[replace(team, lane="slow")])
+    waiter = Caller(store, paused, "team", inner=[team._replace(lane="slow")])
     assert not waiter.ask(START).granted
-    other = Caller(store, free, "team", inner=[replace(team, flow="bob", lane="fast")])
+    other = Caller(store, free, "team", inner=[team._replace(flow="bob", lane="fast")])
     assert other.ask(START, waits=False).granted
 
 
