@@ -30,13 +30,14 @@ lint: .venv/installed-dev ## Style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-bench: .venv/installed-dev ## What answers and streams cost beside a floor app; what the limits cost Redis
+bench: .venv/installed-dev ## What answers and streams cost beside a floor app, what limits cost Redis, what grows
 	$(BIN)/python -m bench.answers
 	$(BIN)/python -m bench.streams --streams 100 --samples 0
 	$(BIN)/python -m bench.streams
 	$(BIN)/python -m bench.streams --streams 2000 --rate 1 --samples 0
 	$(BIN)/python -m bench.limits
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.growth --short
 
 bench-peers: .venv/installed-dev ## The service beside LiteLLM, which gets a venv of its own
 	@test -x .venv-peers/bin/litellm || $(PYTHON) -m venv .venv-peers

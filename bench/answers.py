@@ -171,7 +171,7 @@ def main() -> None:
     print(versions())
     keep_away()
     with ExitStack() as held:
-        asked = cases(held, 2 * MANY if options.quick else SESSIONS)
+        asked = cases(held, 2 if options.quick else SESSIONS)
         measured(asked, rounds, seconds)
         printed(asked, asked[1], asked[0])
 

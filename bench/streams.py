@@ -25,6 +25,8 @@ from proxy.store.connection import Command
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_WARMING = 20
+"""First words that are not counted."""
 _QUESTION = {"message": "Hello", "stream": True}
 
 
@@ -36,9 +38,14 @@ def _floor(load: Load) -> Iterator[Target]:
 
 @contextmanager
 def _service(load: Load) -> Iterator[Target]:
-    """Without limits for the one caller."""
-    without_limits = {"PROXY_AUTH": "open", "PROXY_KEY_RPM": "0", "PROXY_KEY_TPM": "0"}
-    with EmbeddedRedis() as redis, service(redis.url, load.url("service"), **without_limits) as it:
+    """Without limits for the one caller, and patient: a stream that is refused is waited for."""
+    settings = {
+        "PROXY_AUTH": "open",
+        "PROXY_KEY_RPM": "0",
+        "PROXY_KEY_TPM": "0",
+        "PROXY_REDIS_TIMEOUT": "30",
+    }
+    with EmbeddedRedis() as redis, service(redis.url, load.url("service"), **settings) as it:
         yield it
 
 
@@ -106,10 +113,10 @@ def first_word(samples: int) -> dict[str, float]:
         held.callback(load.close)
         ports = {name: held.enter_context(TARGETS[name](load)).port for name in TARGETS}
         ports["direct"] = load.port
-        for number in range(samples + 20):
+        for number in range(samples + _WARMING):
             for name, port in ports.items():
                 took = _time_to_first_word(load, port)
-                if number >= 20:
+                if number >= _WARMING:
                     times[name].append(took * 1000)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
@@ -160,7 +167,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--samples", type=int, default=300, help="of the time to the first word")
+    parser.add_argument("--quick", action="store_true", help="only to see that it runs")
     options = parser.parse_args()
+    if options.quick:
+        options.streams, options.rounds, options.seconds, options.samples = 10, 1, 1, 3
     print(versions())
     print(f"{options.streams} streams, {options.rate:g} chunks/s each, {options.seconds:g} s")
     load = Load(interval=1 / options.rate)
