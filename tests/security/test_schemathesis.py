@@ -60,6 +60,8 @@ def findings(
         check=False,
     )
     assert "Test cases:" in done.stdout, done.stdout + done.stderr
+    if done.returncode:
+        print(done.stdout)  # pytest shortens what an assertion compares
     return "" if done.returncode == 0 else done.stdout
 
 
