@@ -15,8 +15,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from proxy import __version__
+from proxy.domain.limits import NANO
 from proxy.errors import InvalidMetricsToken, StoreUnavailable
-from proxy.store import buckets, learned
+from proxy.store import buckets, learned, teams
 from proxy.store.buckets import MICRO
 from proxy.store.connection import time_us
 from proxy.telemetry import figures, ledger
@@ -24,16 +25,20 @@ from proxy.telemetry.instruments import Gauge, Histogram
 from proxy.web.admin.guard import carries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from prometheus_client.core import Metric
 
-    from proxy.domain.limits import Balance, Bucket
+    from proxy.domain.limits import Bucket
     from proxy.limiter import Limiter
     from proxy.sampling import Sampler
     from proxy.settings import Settings
+    from proxy.store.buckets import Reserved
     from proxy.store.connection import Store
     from proxy.telemetry.instruments import Instrument
+
+MOST_TEAMS = 50
+"""Teams whose limits are told, the oldest: each costs Redis a look at every scrape."""
 
 
 class CountedFigures:
@@ -88,60 +93,54 @@ class SharedFigures:
         yield from (up, *families)
 
     def _families(self) -> Iterator[GaugeMetricFamily]:
-        """The limits that the operator set for all callers, and ChatGPT's own of each model."""
-        models = self._store.run(learned.models())
-        asked = [
-            command
-            for model in models
-            for command in (buckets.peek(learned.buckets(model), {}), learned.paused_until(model))
-        ]
-        own = [buckets.peek(self._shared, {})] if self._shared else []
-        now_us, *answers = self._store.run_all(time_us(), *asked, *own)
-        balances = [balance for known in answers[len(asked) :] for balance in known.balances]
-        told = dict(zip(models, answers[: len(asked) : 2], strict=True))
-        yield from _shared(balances)
-        yield from _upstream({model: known.balances for model, known in told.items()})
+        """The limits that several callers share: of all, of each team, ChatGPT's own."""
+        models, names = self._store.run_all(learned.models(), teams.ids())
+        found = [teams.find(name).in_list() for name in names[:MOST_TEAMS]]
+        known = [team for team in self._store.run_all(*found) if team] if found else []
+        limited: dict[str, tuple[Bucket, ...]] = {"": tuple(self._shared)}
+        limited |= {team.id: team.limits.buckets("team", team.id) for team in known}
+        limited = {name: wanted for name, wanted in limited.items() if wanted}
+        now_us, *answers = self._store.run_all(
+            time_us(),
+            *(buckets.peek(wanted, {}) for wanted in limited.values()),
+            *(buckets.peek(learned.buckets(model), {}) for model in models),
+            *(learned.paused_until(model) for model in models),
+        )
+        told = dict(zip(limited, answers, strict=False))
+        of_all = told.pop("", None)
+        yield from _limits("shared", "of all callers together", "", {"": of_all} if of_all else {})
+        yield from _limits("team", "of a team", "team", told)
+        of_models = answers[len(limited) :]
+        of_chatgpt = dict(zip(models, of_models, strict=False))
+        yield from _limits("upstream", "of ChatGPT's, without the cushion", "model", of_chatgpt)
         paused = GaugeMetricFamily(
             "chat_proxy_upstream_paused_seconds",
             "For how long nobody may ask, since ChatGPT refused.",
             labels=["model"],
         )
-        for model, until_us in zip(models, answers[1 : len(asked) : 2], strict=True):
+        for model, until_us in zip(models, of_models[len(models) :], strict=True):
             paused.add_metric([model], max(0.0, (until_us - now_us) / MICRO))
         yield paused
 
 
-def _shared(balances: Sequence[Balance]) -> Iterator[GaugeMetricFamily]:
-    """The service's own limits of all callers together."""
+def _limits(
+    name: str, whose: str, label: str, told: Mapping[str, Reserved]
+) -> Iterator[GaugeMetricFamily]:
+    """What limits hold when full, and what is left of them; money in USD."""
+    labels = [*([label] if label else []), "resource"]
     limit = GaugeMetricFamily(
-        "chat_proxy_shared_limit",
-        "What the limit of all callers together holds when full.",
-        labels=["resource"],
+        f"chat_proxy_{name}_limit", f"What a limit {whose} holds when full.", labels=labels
     )
     remaining = GaugeMetricFamily(
-        "chat_proxy_shared_remaining", "What is left of it now.", labels=["resource"]
+        f"chat_proxy_{name}_remaining", "What is left of it now.", labels=labels
     )
-    for balance in balances:
-        limit.add_metric([balance.bucket.resource], balance.bucket.burst)
-        remaining.add_metric([balance.bucket.resource], balance.remaining)
-    yield from (limit, remaining)
-
-
-def _upstream(told: dict[str, Sequence[Balance]]) -> Iterator[GaugeMetricFamily]:
-    """ChatGPT's own limits, of each model that it told them of."""
-    labels = ["model", "resource"]
-    limit = GaugeMetricFamily(
-        "chat_proxy_upstream_limit",
-        "What ChatGPT's limit holds when full, without the cushion.",
-        labels=labels,
-    )
-    remaining = GaugeMetricFamily(
-        "chat_proxy_upstream_remaining", "What is left of it now.", labels=labels
-    )
-    for model, balances in told.items():
-        for balance in balances:
-            limit.add_metric([model, balance.bucket.resource], balance.bucket.burst)
-            remaining.add_metric([model, balance.bucket.resource], balance.remaining)
+    for value, known in told.items():
+        for balance in known.balances:
+            bucket = balance.bucket
+            unit = NANO if bucket.resource == "usd" else 1
+            values = [*([value] if label else []), bucket.resource]
+            limit.add_metric(values, bucket.burst / unit)
+            remaining.add_metric(values, balance.remaining / unit)
     yield from (limit, remaining)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.figures import exposed
-from tests.support.keys import issue
+from tests.support.keys import form_team, issue
 from tests.support.prometheus import OF_PROMETHEUS, named
 from tests.support.service import Service
 from tests.support.simulator import Control
@@ -36,6 +36,7 @@ class Busy:
         self.service = service
         self._chatgpt = chatgpt
         self._ample = service.client(issue(store)[1])
+        form_team(store, rpm=600)
         self._narrow = service.client(issue(store, rpm=60, burst=1)[1])
         self.work()
         self.exposed = exposed(service.client(self.token))

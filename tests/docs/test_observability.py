@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from tests.docs import pages
 from tests.support.figures import exposed
+from tests.support.keys import form_team
 from tests.support.log import line_of
 
 if TYPE_CHECKING:
+    from proxy.store.connection import Store
     from tests.conftest import NewKey, StartService
     from tests.support.service import Client, Service
     from tests.support.simulator import Control
@@ -17,8 +19,9 @@ PAGE = "docs/observability.md"
 
 
 def test_every_figure_has_its_row_with_its_labels(
-    start_service: StartService, chatgpt: Control, new_key: NewKey
+    start_service: StartService, chatgpt: Control, new_key: NewKey, store: Store
 ) -> None:
+    form_team(store, rpm=600)
     client = start_service(PROXY_UPSTREAM_RPM="1000000").client(new_key())
     assert client.chat().ok
     shown = {pages.code(row[0])[0]: set(pages.code(row[1])) for row in pages.rows(PAGE, "Figure")}

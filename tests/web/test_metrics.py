@@ -5,14 +5,18 @@ from __future__ import annotations
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from proxy.settings import load
+from proxy.store.connection import Store
 from tests.support.fault_proxy import FaultProxy
 from tests.support.figures import Samples, scraped
-from tests.support.service import Service
+from tests.support.keys import form_team, issue
+from tests.support.service import CANARY, Service
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -236,6 +240,20 @@ def test_chatgpt_s_limits_are_shown_by_model_and_resource(api: Client, chatgpt: 
     assert shown["chat_proxy_upstream_limit", "gpt-6-luna", "tokens"] == 9500
     assert shown["chat_proxy_upstream_remaining", "gpt-6-luna", "requests"] >= 94
     assert shown["chat_proxy_upstream_paused_seconds", "gpt-6-luna"] == 0
+
+
+def test_what_is_left_of_a_team_s_limits_is_shown(
+    own_redis: EmbeddedRedis, start_service: StartService, chatgpt: Control
+) -> None:
+    service = start_service(REDIS_URL=own_redis.url)
+    with closing(Store(load({"REDIS_URL": own_redis.url, "OPENAI_API_KEY": CANARY}))) as own:
+        team = form_team(own, rpm=10, budget_usd=5.0)
+        reply = service.client(issue(own, team=team)[1]).chat().json()
+    shown = scraped(service.client())
+    assert shown["chat_proxy_team_limit", "requests", team] == 10
+    assert shown["chat_proxy_team_remaining", "requests", team] == 9
+    left = shown["chat_proxy_team_remaining", "usd", team]
+    assert left == pytest.approx(5 - reply["cost_usd"], abs=1e-8)
 
 
 def test_nobody_waits_where_nobody_asks(service: Service, chatgpt: Control) -> None:
