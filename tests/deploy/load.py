@@ -119,7 +119,7 @@ def _listen(caller: Client, told: Told, enough: threading.Event) -> None:
             told.answers[outcome(events.status, events.response.text)] += 1
             continue
         with events:
-            _hear(islice(events, 1 + len(told.streams) % 10), heard)
+            _hear(islice(events, 1 + len(told.streams) % 30), heard)
         while heard[-1].kind not in ENDS:
             told.resumed += 1
             with resume(caller, events.turn_id, after=heard[-1].id) as rest:

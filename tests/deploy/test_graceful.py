@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from tests.support.simulator import Control
 
 SIZES = [
-    pytest.param(30, 10, id="small"),
-    pytest.param(200, 100, id="large", marks=pytest.mark.soak),
+    pytest.param(30, 10, 100, id="small"),
+    pytest.param(200, 100, 300, id="large", marks=pytest.mark.soak),
 ]
-STREAM = {"total_chars": 100, "chunk_size": 10, "chunks_per_s": 3}
+PACE = {"chunk_size": 10, "chunks_per_s": 3}
 BODY = '{"message": "Hello"}'
 
 
@@ -63,7 +63,7 @@ def enough(told: Told, rate: int, streams: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize(("rate", "streams"), SIZES)
+@pytest.mark.parametrize(("rate", "streams", "chars"), SIZES)
 def test_a_reload_fails_nothing(
     start_service: StartService,
     chatgpt: Control,
@@ -71,12 +71,13 @@ def test_a_reload_fails_nothing(
     connections: ExitStack,
     rate: int,
     streams: int,
+    chars: int,
 ) -> None:
     service = start_service(
         WEB_CONCURRENCY="2", PROXY_GRACEFUL_TIMEOUT="60", PROXY_REDIS_TIMEOUT="30"
     )
     caller = service.client(new_key(rpm=0, tpm=0))
-    chatgpt.defaults(**STREAM)
+    chatgpt.defaults(total_chars=chars, **PACE)
     asks = [kept(service, caller, connections) for _ in range(max(4, rate // 5))]
     with load(caller, asks, rate, streams) as told:
         enough(told, rate, streams)
@@ -107,12 +108,12 @@ def secure(edge: Edge, caller: Client, context: ssl.SSLContext) -> Ask:
     return ask
 
 
-@pytest.mark.parametrize(("rate", "streams"), SIZES)
+@pytest.mark.parametrize(("rate", "streams", "chars"), SIZES)
 def test_proxies_behind_the_edge_are_replaced_and_nothing_fails(
-    own_pair: Pair, chatgpt: Control, new_key: NewKey, rate: int, streams: int
+    own_pair: Pair, chatgpt: Control, new_key: NewKey, rate: int, streams: int, chars: int
 ) -> None:
     caller = own_pair.edge.client(new_key(rpm=0, tpm=0))
-    chatgpt.defaults(**STREAM)
+    chatgpt.defaults(total_chars=chars, **PACE)
     one, other = own_pair.proxies
     context = ssl.create_default_context(cafile=str(CERTIFICATE))
     asks = [secure(own_pair.edge, caller, context) for _ in range(max(4, rate // 5))]
