@@ -1,14 +1,17 @@
 """A Redis behind Sentinel: the master of the moment, asked for anew when it is lost.
 
-Sentinels are asked for it at the start, and again when it does not answer or takes no writes any
-more; never on the way of a command that goes well. One caller of a worker asks at a time, the
-others go on with the master that is known.
+Sentinels are asked for it at the start, before each new connection to it (it may be a former master
+that is up again), and when it does not answer, takes no writes any more or has too few replicas;
+never on the way of a command that goes well. One caller of a worker asks at a time, the others wait
+for what it is told, for as long as they would for Redis.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
     from proxy.settings import Place, RedisAddress, Settings
 
+_FRESH_S = 0.2
+"""What was told so lately still holds: no failover is faster."""
 _SAID_EVERY_S = 60.0
 """How often the log says that a sentinel does not help."""
 
@@ -29,7 +34,7 @@ class Sentinels:
     """The master that sentinels name.
 
     Attributes:
-        sound: whether it answered the last time.
+        sound: whether it did the last time what a master does.
     """
 
     def __init__(self, address: RedisAddress, settings: Settings) -> None:
@@ -37,6 +42,8 @@ class Sentinels:
         own = settings.redis_sentinel_password
         password = own.get_secret_value() if own else ""
         self.sound = True
+        self._doubted = True
+        self._asked = -_FRESH_S
         self._address = address
         self._settings = settings
         self._sentinels = deque(
@@ -57,11 +64,14 @@ class Sentinels:
         try:
             replies = master.run(batch, unless=unless)
         except (redis.RedisError, OSError):
-            self.sound = False
+            self.sound, self._doubted = False, True
             raise
-        self.sound = not any(map(_takes_no_writes, replies))
-        if not self.sound:
-            self._place = None
+        if any(map(_takes_no_writes, replies)):
+            self.sound, self._doubted, self._place = False, True, None
+        elif _followed(batch, replies):
+            self.sound = True
+        else:
+            self._doubted = True
         return replies
 
     def everywhere(self, batch: Batch) -> dict[str, list[Any]]:
@@ -75,42 +85,80 @@ class Sentinels:
                 server.close()
 
     def _known(self) -> Server:
-        """The master; asked for if there is reason to, or waited for if nobody knows it yet."""
-        known = self._master
-        if known is not None and self.sound:
-            return known
-        if self._asking.acquire(timeout=0 if known else self._settings.redis_timeout):
+        """The master; asked for if there is reason to."""
+        if self._doubted and self._asking.acquire(timeout=self._settings.redis_timeout):
             try:
-                self._ask()
+                if self._doubted:
+                    self._ask()
+                    self._doubted = False
             finally:
                 self._asking.release()
         if self._master is None:
+            self._doubted = True
             raise redis.ConnectionError
         return self._master
 
     def _ask(self) -> None:
-        """Ask one sentinel after the other, until one names a server that says it is the master."""
-        for _ in range(len(self._sentinels)):
+        """Take the server for the master that the newest news name, if it says that it is it.
+
+        A sentinel that has not yet heard of a failover may name a former master that is up again.
+        """
+        for place in self._newest():
+            if place == self._place or self._taken(place):
+                return
+
+    def _newest(self) -> list[Place]:
+        """Where the master is by the newest news; nowhere if no sentinel answers."""
+        told: list[tuple[int, Place]] = []
+        deadline = time.monotonic() + self._settings.redis_timeout
+        for sentinel in list(self._sentinels):
+            if told and time.monotonic() > deadline:
+                break
             try:
-                if self._follows(self._sentinels[0]):
-                    return
+                told.append(self._named_by(sentinel))
             except (redis.RedisError, OSError) as error:
                 logs.problem("sentinel", error, every_s=_SAID_EVERY_S)
-            self._sentinels.rotate(-1)
+                self._sentinels.rotate(-1)
+        self._asked = time.monotonic()
+        newest = max((epoch for epoch, _ in told), default=0)
+        return list(dict.fromkeys(place for epoch, place in told if epoch == newest))
 
-    def _follows(self, sentinel: Server) -> bool:
-        """Whether the master that this sentinel names is the known one, or can be taken for it."""
-        asked = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._address.service)
-        (told,) = sentinel.run([asked])
+    def _check(self, place: Place) -> None:
+        """Object to a new connection to what is not the master any more."""
+        if time.monotonic() - self._asked < _FRESH_S:
+            return
+        places = self._newest()
+        if places and place not in places:
+            raise redis.ConnectionError("There is another master now.")
+
+    def _named_by(self, sentinel: Server) -> tuple[int, Place]:
+        """The master as a sentinel knows it: in which epoch it became that, and where it is.
+
+        During a failover it tells the new one's address first, and its epoch at the end.
+        """
+        service = self._address.service
+        at, told = sentinel.run(
+            [
+                ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service),
+                ("SENTINEL", "MASTER", service),
+            ]
+        )
         if isinstance(told, redis.RedisError):
             raise told
-        if told is None:
-            return False
-        place = (told[0].decode(), int(told[1]))
-        if place == self._place:
-            return True
-        master = Server(self._address.of_server(place), self._settings)
-        if not _says_so(master):
+        known = dict(zip(told[::2], told[1::2], strict=True))
+        ahead = at != [known[b"ip"], known[b"port"]]
+        return int(known[b"config-epoch"]) + ahead, (at[0].decode(), int(at[1]))
+
+    def _taken(self, place: Place) -> bool:
+        """Whether the server there is the master, and is used from now on."""
+        url, check = self._address.of_server(place), partial(self._check, place)
+        master = Server(url, self._settings, check)
+        try:
+            if not _says_so(master):
+                master.close()
+                return False
+        except (redis.RedisError, OSError) as error:
+            logs.problem("redis_master", error, every_s=_SAID_EVERY_S)
             master.close()
             return False
         former, self._master, self._place = self._master, master, place
@@ -121,11 +169,20 @@ class Sentinels:
 
 
 def _says_so(master: Server) -> bool:
-    """Whether a server takes itself for the master: a sentinel may not have heard the news."""
+    """Whether a server takes itself for the master."""
     (role,) = master.run([("ROLE",)])
     if isinstance(role, redis.RedisError):
         raise role
     return bool(role[0] == b"master")
+
+
+def _followed(batch: Batch, replies: list[Any]) -> bool:
+    """Whether as many replicas have what was written as were waited for, if they were.
+
+    If not it may be a former master that nobody follows any more.
+    """
+    (verb, *wanted), there = batch[-1], replies[-1]
+    return verb != "WAIT" or (isinstance(there, int) and there >= int(wanted[0]))
 
 
 def _takes_no_writes(reply: Any) -> bool:

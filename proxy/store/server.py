@@ -26,14 +26,17 @@ class Server:
 
     sound = True
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(
+        self, url: str, settings: Settings, before: Callable[[], None] = lambda: None
+    ) -> None:
         """Nothing is connected yet.
 
         Args:
             url: where it is.
             settings: how many connections there may be, and how long they are waited for.
+            before: is called before each connection is made; raises what `run` then does.
         """
-        self._wires = Wires(url, settings)
+        self._wires = Wires(url, settings, before)
 
     def run(self, batch: Batch, *, unless: Callable[[], bool] = lambda: False) -> list[Any]:
         """The replies to these commands, in one round trip; scripts it does not know are loaded.

@@ -18,6 +18,8 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proxy.settings import Settings
 
 Argument = str | bytes | int | float
@@ -98,13 +100,17 @@ class Wire:
 class Wires:
     """A bounded pool of connections; the one that was used last is used next."""
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(
+        self, url: str, settings: Settings, before: Callable[[], None] = lambda: None
+    ) -> None:
         """Nothing is connected yet.
 
         Args:
             url: where the server is.
             settings: how many connections there may be, and how long they are waited for.
+            before: is called before each connection is made, and may object to it.
         """
+        self._before = before
         told: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
         self._class = told.pop("connection_class", redis.Connection)
         self._options = told | {
@@ -134,6 +140,7 @@ class Wires:
                 if wire.quiet:
                     return wire
                 wire.close()
+            self._before()
             return Wire(self._class(**self._options))
         except BaseException:
             self._places.release()

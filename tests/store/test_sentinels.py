@@ -54,6 +54,12 @@ def put(store: Store, key: str) -> bool:
     return False
 
 
+def point_to(sentinel: Sentinel, master: Member) -> None:
+    """Let a sentinel call another server the master."""
+    asked(sentinel.port, "SENTINEL", "REMOVE", SERVICE)
+    asked(sentinel.port, "SENTINEL", "MONITOR", SERVICE, "127.0.0.1", master.port, 1)
+
+
 def test_one_sentinel_that_answers_is_enough(master: Member, sentinel: Sentinel) -> None:
     with opened(free_port(), sentinel.port, free_port()) as store:
         assert put(store, "cp:a")
@@ -91,6 +97,44 @@ def test_a_replica_that_a_sentinel_calls_the_master_is_not_taken_for_it(
         store.run(ping())
 
 
+def test_a_former_master_that_is_up_again_is_not_taken_for_it_by_old_news(
+    started: ExitStack, master: Member, sentinel: Sentinel
+) -> None:
+    promoted = started.enter_context(Member())
+    newer = started.enter_context(Sentinel(promoted, down_after_ms=60_000, epoch=7))
+    with opened(sentinel.port, newer.port, sentinel.port) as store:
+        assert put(store, "cp:f")
+    assert (master.ask("GET", "cp:f"), promoted.ask("GET", "cp:f")) == (None, b"here")
+
+
+def test_who_missed_the_failover_does_not_come_back_to_the_former_master(
+    started: ExitStack, master: Member, sentinel: Sentinel
+) -> None:
+    promoted = started.enter_context(Member())
+    with opened(sentinel.port) as store:
+        assert put(store, "cp:i")
+        point_to(sentinel, promoted)
+
+        def found() -> bool:
+            master.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            return put(store, "cp:i") and promoted.ask("GET", "cp:i") == b"here"
+
+        wait_until(found, "the other to be found")
+
+
+def test_a_master_whose_replicas_are_gone_is_asked_for_anew(
+    started: ExitStack, master: Member, sentinel: Sentinel
+) -> None:
+    promoted = started.enter_context(Member())
+    with opened(sentinel.port) as store:
+        assert put(store, "cp:g")
+        point_to(sentinel, promoted)
+        assert put(store, "cp:g")
+        store.run(Command(("WAIT", 1, 1), int))
+        assert put(store, "cp:h")
+    assert (master.ask("GET", "cp:h"), promoted.ask("GET", "cp:h")) == (None, b"here")
+
+
 def test_a_sentinel_wants_its_own_password(master: Member, sentinel: Sentinel) -> None:
     asked(sentinel.port, "ACL", "SETUSER", "default", "resetpass", ">of-the-sentinels")
     with opened(sentinel.port, PROXY_REDIS_SENTINEL_PASSWORD="of-the-sentinels") as store:
@@ -109,8 +153,7 @@ def test_a_master_that_has_become_a_replica_is_left_for_the_new_one(
         other.ask("REPLICAOF", "NO", "ONE")
         master.ask("REPLICAOF", "127.0.0.1", other.port)
         assert not put(store, "cp:e")  # READONLY
-        asked(sentinel.port, "SENTINEL", "REMOVE", SERVICE)
-        asked(sentinel.port, "SENTINEL", "MONITOR", SERVICE, "127.0.0.1", other.port, 1)
+        point_to(sentinel, other)
         assert put(store, "cp:e")
     assert other.ask("GET", "cp:e") == b"here"
 

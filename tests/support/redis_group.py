@@ -71,13 +71,16 @@ class Member(RedisServer):
 class Sentinel:
     """A sentinel that watches a master."""
 
-    def __init__(self, master: Member, *, down_after_ms: int, quorum: int = 2) -> None:
+    def __init__(
+        self, master: Member, *, down_after_ms: int, quorum: int = 2, epoch: int = 0
+    ) -> None:
         self.port = free_port()
         self._config = (
             f"port {self.port}\nbind 127.0.0.1\n"
             f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} {quorum}\n"
             f"sentinel down-after-milliseconds {SERVICE} {down_after_ms}\n"
             f"sentinel failover-timeout {SERVICE} 3000\n"
+            f"sentinel config-epoch {SERVICE} {epoch}\n"
         )
         if GUARDED:
             enters = f"sentinel auth-user {SERVICE} {ADMIN}\nsentinel auth-pass {SERVICE} any\n"
@@ -133,7 +136,7 @@ class Watched:
         with ExitStack() as started:
             for member in self.members:
                 started.enter_context(member)
-            wait_until(lambda: all(m.follows for m in self.members[1:]), "the replicas to follow")
+            wait_until(lambda: self.replicated, "the replicas to follow")
             for sentinel in self.sentinels:
                 started.enter_context(sentinel)
             wait_until(self._known, "the sentinels to know each other")
@@ -146,7 +149,13 @@ class Watched:
     @property
     def master(self) -> Member:
         """The server that the sentinels call the master."""
-        return next(one for one in self.members if one.port == self.sentinels[0].master)
+        port = self.sentinels[0].master
+        return next(member for member in self.members if member.port == port)
+
+    @property
+    def replicated(self) -> bool:
+        """Whether the master has its two replicas."""
+        return sum(member.follows for member in self.members) == 2
 
     def wait_for_another(self, former: Member) -> None:
         """Wait until the sentinels have made another server the master."""
