@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy.domain.conversation import Usage
@@ -90,15 +91,14 @@ class Reservations:
         running = Running(turn_id, prompt.prompt_tokens, prompt)
         lease = self._keeper.lease_ms
         beside: list[Command[None]] = []
-        renewals: list[Command[None]] = [allowance.renewal(running.id)]
+        renewals = partial(self._renewals, running.id, asked.claim, allowance)
         if asked.claim:
             beside.append(idempotency.claim(asked.claim, running.id, lease))
-            renewals.append(idempotency.renew(asked.claim, running.id, lease))
         if live:
             beside.append(turn_log.begin(running.id, caller.owner, "", lease))
         failure: ApiError | None = None
         try:
-            with self._keeper.held(running.id, *renewals):
+            with self._keeper.held(running.id, renewals):
                 with traces.begin("reserve"):
                     reserved = allowance.reserve(
                         running.id,
@@ -122,6 +122,14 @@ class Reservations:
             self._settle(running, asked.claim, back)
             if allowance.degraded:
                 self._uncounted.owe(self._keeper.owed)
+
+    def _renewals(
+        self, request_id: str, claim: Claim | None, allowance: Allowance
+    ) -> Iterator[Command[None]]:
+        """What keeps the reservation and the idempotency key while the request runs."""
+        yield allowance.renewal(request_id)
+        if claim:
+            yield idempotency.renew(claim, request_id, self._keeper.lease_ms)
 
     def _expected(self, model: Model, asked: RelayRequest, allowance: Allowance) -> Usage:
         """Tokens of the prompt, and of as many answers as are asked for."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from proxy.domain.conversation import Usage
@@ -89,13 +90,12 @@ class Turns:
         session_id = new_session_id() if request.session_id is None else request.session_id
         if not is_session_id(session_id):
             raise SessionNotFound(session_id)
+        renewals = partial(self._renewals, session_id, turn_id, request, allowance)
         turn: Running | None = None
         failure: ApiError | None = None
         whole = untouched = False
         try:
-            with self._keeper.held(
-                turn_id, *self._renewals(session_id, turn_id, request, allowance)
-            ):
+            with self._keeper.held(turn_id, renewals):
                 with cancellation.heard(), traces.begin("open"):
                     opened = self._open_in_time(caller, request, session_id, turn_id)
                 plan = self._planner.plan(caller, request, opened, allowance.most_tokens)

@@ -21,7 +21,7 @@ from proxy.store.owed import Owed
 from proxy.telemetry import figures, logs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from proxy.settings import Settings
     from proxy.store.connection import Command, Store
@@ -59,7 +59,7 @@ class Keeper:
         self.kept_ms = int(settings.turn_log_ttl * 1000)
         self._store = store
         self._renewal_s = settings.turn_lease / RENEWALS_A_LEASE
-        self._held: dict[str, tuple[Command[Any], ...]] = {}
+        self._held: dict[str, Callable[[], Iterable[Command[Any]]]] = {}
         self._live: dict[str, LiveTurn] = {}
         self._owed = Owed()
         self._checked = 0.0
@@ -70,8 +70,11 @@ class Keeper:
         self._work = Event()
 
     @contextmanager
-    def held(self, turn_id: str, *renewals: Command[Any]) -> Iterator[None]:
-        """Run these commands again and again, well within each lease, while the turn runs."""
+    def held(self, turn_id: str, renewals: Callable[[], Iterable[Command[Any]]]) -> Iterator[None]:
+        """Run these commands again and again, well within each lease, while the turn runs.
+
+        They are made when they are due, which for most turns is never.
+        """
         self._start()
         self._held[turn_id] = renewals
         try:
@@ -134,7 +137,7 @@ class Keeper:
         written = [(live, live.last, live.ended) for live in news]
         commands: list[Command[Any]] = [self._append(live) for live in news]
         if renew:
-            commands += [renewal for renewals in self._held.values() for renewal in renewals]
+            commands += [renewal for renewals in self._held.values() for renewal in renewals()]
         self._checked = now if check else self._checked
         self._renewed = now if renew else self._renewed
         commands += self._news(0.0 if commands else NEWS_S)

@@ -13,6 +13,8 @@ from tests.store.samples import locked, new_session, new_turn, open_for
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proxy.store.connection import Command, Store
 
 LEASE_S = 0.3
@@ -30,8 +32,8 @@ def new_keeper(store: Store) -> Keeper:
     return Keeper(store, load(settings | {"PROXY_TURN_LEASE": str(LEASE_S)}))
 
 
-def renewal(session_id: str, turn_id: str) -> Command[bool]:
-    return sessions.renew(session_id, turn_id, int(LEASE_S * 1000))
+def renewals(session_id: str, turn_id: str) -> Callable[[], list[Command[bool]]]:
+    return lambda: [sessions.renew(session_id, turn_id, int(LEASE_S * 1000))]
 
 
 def let_a_lease_pass(store: Store) -> None:
@@ -43,7 +45,7 @@ def test_a_running_turn_holds_its_session_past_its_lease(store: Store) -> None:
     session_id, turn_id = open_shortly(store)
     with (
         closing(new_keeper(store)) as keeper,
-        keeper.held(turn_id, renewal(session_id, turn_id)),
+        keeper.held(turn_id, renewals(session_id, turn_id)),
     ):
         let_a_lease_pass(store)
         assert locked(store, session_id)
@@ -52,7 +54,7 @@ def test_a_running_turn_holds_its_session_past_its_lease(store: Store) -> None:
 def test_a_session_that_nobody_holds_any_more_is_free_after_its_lease(store: Store) -> None:
     session_id, turn_id = open_shortly(store)
     with closing(new_keeper(store)) as keeper:
-        with keeper.held(turn_id, renewal(session_id, turn_id)):
+        with keeper.held(turn_id, renewals(session_id, turn_id)):
             pass
         let_a_lease_pass(store)
         assert not locked(store, session_id)
@@ -62,6 +64,6 @@ def test_many_sessions_are_held_at_once(store: Store) -> None:
     with closing(new_keeper(store)) as keeper, ExitStack() as turns:
         held = [open_shortly(store) for _ in range(20)]
         for session_id, turn_id in held:
-            turns.enter_context(keeper.held(turn_id, renewal(session_id, turn_id)))
+            turns.enter_context(keeper.held(turn_id, renewals(session_id, turn_id)))
         let_a_lease_pass(store)
         assert all(locked(store, session_id) for session_id, _ in held)
