@@ -181,7 +181,8 @@ def all_is_well_after(redundant: Redundant[G], people: list[Conversation]) -> No
     caller = people[0].caller
     for person in people:
         turns = caller.get(f"/sessions/{person.session_id}").json()["turns"]
-        assert [turn["message"] for turn in turns] == person.said
+        kept = [turn["message"] for turn in turns]
+        assert kept == person.said, f"kept {kept}, said {person.said}"
     assert refused_s(people) < LEASE_S
     answered = sum(len(person.said) for person in people)
     asked = sum(len(person.attempts) for person in people)

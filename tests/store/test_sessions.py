@@ -143,6 +143,23 @@ def test_a_turn_whose_lease_ran_out_unseen_can_commit(store: Store) -> None:
     assert messages(store, session_id) == ["slow"]
 
 
+def test_a_turn_whose_opening_a_failover_lost_cannot_commit_with_the_number_of_the_next(
+    store: Store,
+) -> None:
+    session_id = new_session(store)
+    meta, _, lock = keyspace.session(session_id)
+    unknown, known = new_turn("unknown"), new_turn("known")
+    lost = open_for(store, session_id, unknown)
+    store.run(Command(("HINCRBY", meta, "fence", -1), int))
+    store.run(Command(("DEL", lock), int))
+    opened = open_for(store, session_id, known)
+    assert opened.fence == lost.fence
+    assert commit(store, lost, unknown) == "lost"
+    assert commit(store, opened, known) == "ok"
+    assert commit(store, lost, unknown) == "lost"
+    assert messages(store, session_id) == ["known"]
+
+
 def test_a_turn_that_was_overtaken_cannot_commit(store: Store) -> None:
     session_id, slow, quick = new_session(store), new_turn("slow"), new_turn("quick")
     overtaken = open_for(store, session_id, slow, lease_ms=1)

@@ -1,10 +1,12 @@
 -- Shared by the scripts of a session. Its keys, always in this order:
 --   KEYS[1] meta: a hash of v (_record.lua), owner, count (the number of turns), title, system,
 --           persona, model, window, parameters, ttl (seconds), created and updated
---           (milliseconds), fence, last (the newest turn's id), born_by (the turn that began it).
+--           (milliseconds), fence, opener (the turn that has it, unless it began the session), last
+--           (the newest turn's id), born_by (the turn that began it).
 --   KEYS[2] turns: a list, oldest first; each '<tokens> <turn id> <JSON>'.
 --   KEYS[3] lock: the id of the turn that is running, with its lease.
--- The fence counts openings: a turn whose number is not the newest any more cannot commit.
+-- The fence counts openings: a turn whose number is not the newest any more cannot commit. Neither
+-- can one that is not the opener: a failover may have lost its opening, and its number with it.
 
 -- A session that a turn began is gone so many leases after its worker died, if it has no turn yet.
 local UNBORN_LEASES = 3

@@ -14,7 +14,8 @@ local wrong, _, newest_fence, last = look()
 
 if wrong == 'missing' then return wrong end
 if last == turn then return 'ok' end
-if newest_fence ~= fence then
+local opener = redis.call('HGET', META, 'opener')
+if newest_fence ~= fence or opener and opener ~= turn then
   for _, newer in ipairs(redis.call('LRANGE', TURNS, -KNOWN, -2)) do
     if string.match(newer, '^%d+ (%S+)') == turn then return 'ok' end
   end

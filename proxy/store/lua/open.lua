@@ -19,6 +19,7 @@ if anew == '1' and not newest then return { 'empty' } end
 
 if redis.call('GET', LOCK) ~= turn then
   fence = redis.call('HINCRBY', META, 'fence', 1)
+  redis.call('HSET', META, 'opener', turn)
 end
 redis.call('SET', LOCK, turn, 'PX', lease)
 
