@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SERVICE = "chats"
+PATIENCE_S = 80
+"""Sentinels do nothing for half a minute after the machine held them up for two seconds (TILT)."""
 SLOTS = 16384
 
 
@@ -139,7 +141,7 @@ class Watched:
             wait_until(lambda: self.replicated, "the replicas to follow")
             for sentinel in self.sentinels:
                 started.enter_context(sentinel)
-            wait_until(self._known, "the sentinels to know each other")
+            wait_until(self._known, "the sentinels to know each other", PATIENCE_S)
             self._started = started.pop_all()
         return self
 
@@ -159,7 +161,7 @@ class Watched:
 
     def wait_for_another(self, former: Member) -> None:
         """Wait until the sentinels have made another server the master."""
-        wait_until(lambda: self.master is not former, "another master", seconds=60)
+        wait_until(lambda: self.master is not former, "another master", PATIENCE_S)
 
     def _known(self) -> bool:
         return all(sentinel.knows == (2, 2) for sentinel in self.sentinels)
