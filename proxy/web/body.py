@@ -27,8 +27,6 @@ to 300,000 tokens. Its worker understands them within a quarter of a second: mil
 everybody else for many."""
 _QUOTES_A_VALUE = 4
 """A name and a text have two each."""
-_BLANK = b" \t\r\n"
-"""What JSON takes for nothing."""
 
 
 def read_json(settings: Settings, *, optional: bool = False) -> dict[str, Any]:
@@ -37,14 +35,14 @@ def read_json(settings: Settings, *, optional: bool = False) -> dict[str, Any]:
 
 
 def as_json(raw: bytes, settings: Settings, *, optional: bool = False) -> dict[str, Any]:
-    """A body that was read as a JSON object; an empty one where it is blank and `optional`.
+    """A body that was read as a JSON object; an empty one where there is none and it is `optional`.
 
     Raises:
         UnsupportedMediaType: it says that it is something else.
         InvalidRequest: it is not UTF-8, not JSON, not an object, nested too deeply, of too many
             values, or holds a name twice.
     """
-    if optional and not raw.strip(_BLANK):
+    if optional and not raw:
         return {}
     if request.mimetype not in _JSON_TYPES:
         raise UnsupportedMediaType(

@@ -410,3 +410,10 @@ def test_a_custom_tool_s_call_is_exported_too(api: Client, chatgpt: Control) -> 
     chatgpt.queue(body=f'{{"model": "m", "choices": [{choice}]}}')
     session = talked(api, "Search")
     assert "grep(x)" in api.get(f"/sessions/{session}/export?format=markdown").text
+
+
+@pytest.mark.parametrize("verb", ["fork", "regenerate"])
+def test_a_body_of_blanks_is_no_json_where_none_is_needed_either(api: Client, verb: str) -> None:
+    path = f"/sessions/{api.chat().json()['session_id']}/{verb}"
+    assert api.post(path).ok
+    refused(api.post(path, data=b" \n"), 400, "invalid_request")
