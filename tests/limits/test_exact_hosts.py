@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.domain.limits import Bucket
-from proxy.settings import load as load_settings
 from proxy.store.buckets import MICRO, peek
 from proxy.store.connection import Store, time_us
 from tests.limits.mixed_load import Answers
 from tests.store.samples import kept_of
 from tests.support.keys import form_team, issue
 from tests.support.redis_server import RedisServer
-from tests.support.service import CANARY, ROOT
+from tests.support.service import ROOT
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -41,10 +40,14 @@ def own_redis() -> Iterator[RedisServer]:
     "seconds", [8, pytest.param(60, marks=pytest.mark.soak)], ids=["short", "long"]
 )
 def test_two_hosts_admit_what_three_levels_of_limits_allow(
-    own_redis: RedisServer, start_service: StartService, chatgpt: Control, seconds: int
+    own_redis: RedisServer,
+    own_store: Store,
+    start_service: StartService,
+    chatgpt: Control,
+    seconds: int,
 ) -> None:
     chatgpt.limits(None, None)
-    store = Store(load_settings({"REDIS_URL": own_redis.url, "OPENAI_API_KEY": CANARY}))
+    store = own_store
     teams = [form_team(store, tpm=TEAM_TPM, max_parallel=20) for _ in range(2)]
     limits = {"rpm": KEY_RPM, "burst": KEY_BURST, "tpm": 20_000, "max_parallel": 4}
     issued = [issue(store, team=team, **limits) for team in teams for _ in range(3)]
