@@ -36,7 +36,7 @@ def broken(body: bytes) -> bool:
         parsed = parse(body)
     except UpstreamBroken:
         return True
-    orjson.dumps([parsed.message, parsed.usage])
+    orjson.dumps([parsed.message, parsed.usage and parsed.usage.as_json()])
     estimate_message(parsed.message)
     return False
 
