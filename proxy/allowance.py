@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from proxy.domain import costs
 from proxy.domain import usage as metrics
 from proxy.domain.conversation import Usage
-from proxy.domain.limits import Balance, Room
 from proxy.errors import ApiError, InsufficientQuota
 from proxy.refusals import counted, refusal_of
 from proxy.store import buckets as store_buckets
 from proxy.telemetry import current, traces
-from proxy.waiting import LEASE_MS, Patience
+from proxy.waiting import LEASE_MS, Patience, rooms_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proxy.domain.catalog import Model
+    from proxy.domain.limits import Balance, Room
     from proxy.domain.local_limits import Held
     from proxy.domain.request import Caller
     from proxy.limiter import Limiter
@@ -219,11 +219,7 @@ class Allowance:
 
     @property
     def _rooms(self) -> tuple[Room, ...]:
-        """Where it is ordered among those who wait, from the innermost to the outermost."""
-        caller, lane = self._caller, self._line[1]
-        outer = {bucket.scope: bucket.id for bucket in self._buckets[len(caller.buckets) :]}
-        shared = (Room(scope, name, caller.flow, caller.weight) for scope, name in outer.items())
-        return (*(room._replace(lane=lane) for room in caller.rooms), *shared)
+        return rooms_of(self._caller, self._buckets, self._line[1])
 
     def _count(self, counted: dict[str, int]) -> Count:
         """What counts this request for its key, team, user and model."""

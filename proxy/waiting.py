@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 from gevent.event import Event
 
 from proxy.domain.activity import WaitedFor
+from proxy.domain.limits import Room
 from proxy.telemetry import current, figures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from proxy.domain.limits import Bucket, Room
+    from proxy.domain.limits import Bucket
+    from proxy.domain.request import Caller
     from proxy.settings import Settings
     from proxy.store.buckets import Reserved
 
@@ -29,6 +31,19 @@ LEASE_MS = 2_000
 _SHORTEST_S, _LONGEST_S = 0.01, 0.25
 """How soon and how late a request is asked for again, whatever its wait is thought to be."""
 _TELL_S = 1.0
+
+
+def rooms_of(caller: Caller, buckets: Sequence[Bucket], model: str) -> tuple[Room, ...]:
+    """Where a request is ordered among those who wait, from the innermost to the outermost.
+
+    Args:
+        caller: who asks.
+        buckets: the caller's limits, and then those that others share.
+        model: whom it asks; each has a room of its own within a caller's.
+    """
+    outer = {bucket.scope: bucket.id for bucket in buckets[len(caller.buckets) :]}
+    shared = (Room(scope, name, caller.flow, caller.weight) for scope, name in outer.items())
+    return (*(room._replace(lane=model) for room in caller.rooms), *shared)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,35 +5,24 @@ When Redis is gone every one of them raises StoreUnavailable: limits are never s
 
 from __future__ import annotations
 
-import math
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proxy.domain.limits import PERIOD_S, Balance, Bucket, Room
 from proxy.store import keyspace
 from proxy.store.connection import Command, script
+from proxy.store.packed_limits import MICRO, balances, owners_of, packed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from proxy.domain.limits import Balance, Bucket, Room
     from proxy.store.server import Argument
     from proxy.store.usage import Count
 
-MICRO = 1_000_000
 RESERVATION_MS = 3_600_000
 """How long a reservation can be settled, unless it says otherwise."""
 LEASE_MS = 30_000
 """How long a place in flight is held without news of its request, unless it says otherwise."""
-
-_LIMIT = struct.Struct("=9d")
-_TOLD = struct.Struct("=5d")
-_BUCKET, _LEARNED, _PLACES, _BUDGET = range(4)
-_KINDS = {"concurrency": _PLACES, "usd": _BUDGET}
-_PERIODS = {"minute": PERIOD_S, "day": 1, "month": 2}
-_PLACES_IN_STATE = {"requests": 2, "tokens": 5, "usd": 8, "concurrency": 10}
-_LEARNED_IN_STATE = {"requests": 2, "tokens": 8}
-"""Where a limit's numbers begin in its owner's state, as _limits.lua keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +90,7 @@ def reserve(
         terms: for how long, and how it waits.
     """
     rooms, refusal = terms.rooms, terms.refusal
-    owners = _owners(buckets)
+    owners = owners_of(buckets)
     keys = (
         keyspace.reservation(reservation_id),
         *owners,
@@ -156,7 +145,7 @@ def settle(
 
     It acts, and counts, once, however often it is repeated; `granted` tells whether it did now.
     """
-    owners = _owners(buckets)
+    owners = owners_of(buckets)
     keys = (
         keyspace.reservation(reservation_id),
         *owners,
@@ -174,7 +163,7 @@ def peek(
     buckets: Sequence[Bucket], costs: Mapping[str, int], now_us: int | None = None
 ) -> Command[Reserved]:
     """Look at the balances, and at the wait that these costs would meet; nothing is taken."""
-    owners = _owners(buckets)
+    owners = owners_of(buckets)
     arguments = _asked(now_us, buckets, costs, owners)
     return script("peek", tuple(owners), arguments, lambda reply: _reserved(buckets, reply))
 
@@ -190,14 +179,6 @@ def _moment(now_us: int | None) -> Argument:
     return "" if now_us is None else now_us
 
 
-def _owners(buckets: Sequence[Bucket]) -> dict[str, int]:
-    """The keys of the limits' owners, numbered from 1."""
-    owners: dict[str, int] = {}
-    for bucket in buckets:
-        owners.setdefault(keyspace.limits(bucket), len(owners) + 1)
-    return owners
-
-
 def _asked(
     now_us: int | None,
     buckets: Sequence[Bucket],
@@ -206,50 +187,13 @@ def _asked(
     rooms: Sequence[Room] = (),
 ) -> tuple[Argument, ...]:
     """When, the limits as _limits.lua reads them, and how many they are."""
-    places = {(room.scope, room.id): index for index, room in enumerate(rooms, 1)}
-    packed = []
-    for bucket in buckets:
-        unit, resource = _unit(bucket), bucket.resource
-        packed.append(
-            _LIMIT.pack(
-                _LEARNED if bucket.learned else _KINDS.get(resource, _BUCKET),
-                bucket.rate,
-                _PERIODS[bucket.period],
-                bucket.burst * unit,
-                costs.get(resource, 0) * unit,
-                bucket.enforced,
-                places.get((bucket.scope, bucket.id), 0),
-                (_LEARNED_IN_STATE if bucket.learned else _PLACES_IN_STATE)[resource],
-                owners[keyspace.limits(bucket)],
-            )
-        )
-    return _moment(now_us), b"".join(packed), len(buckets)
+    return _moment(now_us), packed(buckets, costs, owners, rooms), len(buckets)
 
 
 def _reserved(buckets: Sequence[Bucket], reply: list[Any], rooms: Sequence[Room] = ()) -> Reserved:
-    told = zip(buckets, _TOLD.iter_unpack(reply[1]), strict=True)
-    balances = [
-        _balance(bucket, *numbers)
-        for bucket, numbers in told
-        if numbers[4] or numbers[1]  # a limit that is not known yet may have been paused
-    ]
+    left = balances(buckets, reply[1])
     if len(reply) == 2:
-        return Reserved(reply[0] == 1, balances)
+        return Reserved(reply[0] == 1, left)
     _, _, before, waiting, turn_us, stop = reply
     room = rooms[stop - 1] if stop else None
-    return Reserved(reply[0] == 1, balances, before, waiting, turn_us / MICRO, room)
-
-
-def _balance(
-    bucket: Bucket, balance: float, wait: float, full: float, rate: float, burst: float
-) -> Balance:
-    unit = _unit(bucket)
-    if bucket.learned:
-        bucket = bucket._replace(rate=math.ceil(rate), burst=math.ceil(burst / unit))
-    left = max(0, int(balance) // unit)
-    return Balance(bucket, left, wait / MICRO, full / MICRO, max(0.0, -balance / unit))
-
-
-def _unit(bucket: Bucket) -> int:
-    """What a unit is in Redis: a million parts, but money is counted in parts already."""
-    return 1 if bucket.resource == "usd" else MICRO
+    return Reserved(reply[0] == 1, left, before, waiting, turn_us / MICRO, room)

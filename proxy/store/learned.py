@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from proxy.domain.limits import Bucket
 from proxy.store import keyspace
-from proxy.store.buckets import MICRO
 from proxy.store.connection import Command, script
+from proxy.store.packed_limits import MICRO
 
 if TYPE_CHECKING:
     from proxy.domain.upstream_limits import Told, UpstreamLimits

@@ -18,8 +18,8 @@ from proxy import __version__
 from proxy.domain.limits import NANO
 from proxy.errors import InvalidMetricsToken, StoreUnavailable
 from proxy.store import buckets, learned, teams
-from proxy.store.buckets import MICRO
 from proxy.store.connection import time_us
+from proxy.store.packed_limits import MICRO
 from proxy.telemetry import figures, ledger
 from proxy.telemetry.instruments import Gauge, Histogram
 from proxy.web.admin.guard import carries

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from proxy.domain.limits import Bucket, Room
 from proxy.store import keyspace
-from proxy.store.buckets import MICRO
 from proxy.store.connection import Command, time_us
+from proxy.store.packed_limits import MICRO
 
 if TYPE_CHECKING:
     from proxy.store.connection import Store

@@ -16,7 +16,8 @@ from proxy.domain.limits import Limits, Room
 from proxy.simulator.limits import Limits as EnforcedLimits
 from proxy.simulator.refusals import Refusal
 from proxy.store import client_keys, learned
-from proxy.store.buckets import MICRO, Terms, reserve, settle
+from proxy.store.buckets import Terms, reserve, settle
+from proxy.store.packed_limits import MICRO
 
 if TYPE_CHECKING:
     from collections.abc import Callable

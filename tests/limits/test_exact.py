@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from proxy.domain.identifiers import new_turn_id
 from proxy.domain.limits import Bucket
 from proxy.store import client_keys
-from proxy.store.buckets import MICRO, peek, reserve
+from proxy.store.buckets import peek, reserve
 from proxy.store.connection import time_us
+from proxy.store.packed_limits import MICRO
 from tests.store.samples import kept_of
 from tests.support.service import ROOT
 from tests.support.waiting import wait_until

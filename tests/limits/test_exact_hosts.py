@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.domain.limits import Bucket
-from proxy.store.buckets import MICRO, peek
+from proxy.store.buckets import peek
 from proxy.store.connection import Store, time_us
+from proxy.store.packed_limits import MICRO
 from tests.limits.mixed_load import Answers
 from tests.store.samples import kept_of
 from tests.support.keys import form_team, issue

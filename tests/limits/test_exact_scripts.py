@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from proxy.store import client_keys
-from proxy.store.buckets import MICRO, peek
+from proxy.store.buckets import peek
+from proxy.store.packed_limits import MICRO
 from tests.limits import hammer
 from tests.store.samples import kept_of
 from tests.support.service import ROOT

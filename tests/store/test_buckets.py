@@ -16,8 +16,9 @@ from proxy.domain.identifiers import new_turn_id
 from proxy.domain.limits import Balance, Bucket
 from proxy.settings import LARGEST_LIMIT
 from proxy.store import keyspace
-from proxy.store.buckets import MICRO, RESERVATION_MS, Reserved, peek, reserve, settle
+from proxy.store.buckets import RESERVATION_MS, Reserved, peek, reserve, settle
 from proxy.store.connection import time_us
+from proxy.store.packed_limits import MICRO
 from tests.store.samples import exists, kept_of, new_bucket, ttl_ms
 
 if TYPE_CHECKING:

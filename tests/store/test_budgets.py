@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from proxy.domain.identifiers import new_turn_id
 from proxy.domain.limits import NANO, Bucket
 from proxy.store import client_keys, keyspace
-from proxy.store.buckets import MICRO, peek, reserve, settle
+from proxy.store.buckets import peek, reserve, settle
+from proxy.store.packed_limits import MICRO
 from tests.store.samples import exists, new_bucket
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from proxy.domain.identifiers import new_turn_id
 from proxy.domain.upstream_limits import Told, UpstreamLimits
 from proxy.store import keyspace, learned
-from proxy.store.buckets import MICRO, Reserved, peek, reserve, settle
+from proxy.store.buckets import Reserved, peek, reserve, settle
+from proxy.store.packed_limits import MICRO
 from tests.store.samples import exists, ttl_ms
 from tests.support.learned import forget
 

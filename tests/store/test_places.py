@@ -9,8 +9,9 @@ import pytest
 from proxy.domain.identifiers import new_turn_id
 from proxy.domain.limits import Bucket
 from proxy.store import client_keys, keyspace
-from proxy.store.buckets import LEASE_MS, MICRO, hold, peek, reserve, settle
+from proxy.store.buckets import LEASE_MS, hold, peek, reserve, settle
 from proxy.store.connection import Command, time_us
+from proxy.store.packed_limits import MICRO
 from tests.store.samples import exists, new_bucket
 
 if TYPE_CHECKING:

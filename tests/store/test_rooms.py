@@ -12,7 +12,8 @@ import pytest
 from proxy.domain.identifiers import new_turn_id
 from proxy.domain.limits import Bucket, Room
 from proxy.store import client_keys, keyspace
-from proxy.store.buckets import MICRO, Reserved, Terms, leave, reserve
+from proxy.store.buckets import Reserved, Terms, leave, reserve
+from proxy.store.packed_limits import MICRO
 from tests.store.samples import exists, new_bucket, ttl_ms
 
 if TYPE_CHECKING:
