@@ -90,7 +90,7 @@ class Edge:
         return {pid for pid, title in titles.items() if title and "shutting down" not in title}
 
     def _write(self, proxies: tuple[int, ...]) -> None:
-        text = CONFIGURATION.read_text("utf-8")
+        text = CONFIGURATION.read_text("utf-8").replace(" /tmp/", f" {self._folder}/")
         server = "server proxy:8080 max_fails=1 fail_timeout=2s;"
         changes = {
             server: "\n".join(server.replace("proxy:8080", f"127.0.0.1:{n}") for n in proxies),
@@ -103,7 +103,7 @@ class Edge:
         for told, here in changes.items():
             assert text.count(told) == 1, told
             text = text.replace(told, here)
-        self._file.write_text(text.replace(" /tmp/", f" {self._folder}/"), "utf-8")
+        self._file.write_text(text, "utf-8")
 
     @staticmethod
     def _program() -> str:

@@ -33,7 +33,7 @@ def test_the_start_and_readiness_name_it_until_it_is_mended(
         policy(admin, "allkeys-lru")
         service = start_service(REDIS_URL=own_redis.url)
         (line,) = [line for line in service.log.splitlines() if TOLD in line]
-        assert '"level": "error"' in line
+        assert '"level":"error"' in line
         answer = service.client().get("/readyz")
         assert refused(answer)
         assert TOLD in answer.json()["error"]["message"]
