@@ -60,7 +60,7 @@ class Answer:
         self.headers = wire.head.headers
         self._wires = wires
         self._wire: Wire | None = wire
-        self._sent, self._headed = sent, time.monotonic()
+        self._sent = self._heard_from = sent
         self._current = current.get()
         self.span = NOTHING
         self._deadline = deadline
@@ -70,14 +70,15 @@ class Answer:
         self._timer.start(self._interrupt)
 
     def __enter__(self) -> Self:
+        self._heard_from = time.monotonic()
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
         now = time.monotonic()
-        self._current.upstream_s += now - self._headed
         figures.upstream_seconds.observe(now - self._sent)
-        if self.status == 200:  # of others the failure is what they say
+        if self.status == 200:  # of others the failure is what they say, and whoever asked counts
+            self._current.upstream_s += now - self._heard_from
             failures.count(error)
         self.span.end(code_of(error))
 
@@ -138,6 +139,7 @@ class Answer:
             while chunk := self._read():
                 self._left -= len(chunk)
                 if self._left < 0:
+                    yield chunk[: self._left]
                     raise _too_large()
                 yield chunk
                 now = time.monotonic()

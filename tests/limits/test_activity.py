@@ -56,8 +56,8 @@ def test_open_streams_of_all_workers_are_told_until_their_end(
             opened.enter_context(stream(client, on_disconnect="cancel"))
         wait_until(lambda: told(alone)["open_streams"] == 3, "the streams to be told")
         assert told(alone)["in_flight"] == 3
-        shown = scraped(client)
-        assert shown["chat_proxy_open_streams",] == shown["chat_proxy_in_flight",] == 3
+        for name in ("chat_proxy_open_streams", "chat_proxy_in_flight"):
+            wait_until(lambda: scraped(client)[name,] == 3, f"{name} to be told")  # noqa: B023
     wait_until(lambda: told(alone) == NOTHING_HAPPENS, "the streams to be gone")
 
 
@@ -85,9 +85,13 @@ def test_who_waits_is_told_by_what_for(alone: Service, own_store: Store) -> None
             return sorted(rows, key=lambda row: str(row["scope"]))
 
         wait_until(lambda: waiting() == expected, "all who wait to be told")
-        shown = scraped(of_all)
         scopes = ("upstream", "model", "team", "key", "user")
-        assert [shown["chat_proxy_waiting", scope] for scope in scopes] == [2, 0, 1, 1, 0]
+
+        def scraped_waiting() -> list[float]:
+            shown = scraped(of_all)
+            return [shown["chat_proxy_waiting", scope] for scope in scopes]
+
+        wait_until(lambda: scraped_waiting() == [2, 0, 1, 1, 0], "the figures to tell it too")
 
 
 def test_a_request_without_a_stream_is_told_once_it_takes_long(
