@@ -1,4 +1,4 @@
-"""Debian's chromium, and visits that must end without trouble."""
+"""Chromium, and visits that must end without trouble."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class Begin(Protocol):
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    assert path, "chromium is not installed: run tests/prerequisites.sh"
+    path = shutil.which("chromium-headless-shell")
+    assert path, "chromium-headless-shell is not installed: run tests/prerequisites.sh"
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=arguments)

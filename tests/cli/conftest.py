@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -14,11 +12,13 @@ import pytest
 
 from tests.cli.pseudo_terminal import PseudoTerminal
 from tests.cli.running import Running
+from tests.support import command
 from tests.support.service import ROOT, clean_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+    from subprocess import CompletedProcess
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from tests.cli.cut_link import CutLink
@@ -34,21 +34,12 @@ class Person:
     home: Path
     environment: dict[str, str]
 
-    def run(self, *arguments: str, typed: str | bytes = "") -> subprocess.CompletedProcess[str]:
-        """Run a command in pipes and wait for its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "proxy", *arguments],
-            input=typed.encode() if isinstance(typed, str) else typed,
-            capture_output=True,
-            env=self.environment,
-            cwd=self.home,
-            timeout=60,
-            check=False,
-        )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        return subprocess.CompletedProcess(done.args, done.returncode, out, err)
+    def run(self, *arguments: str, typed: str | bytes = "") -> CompletedProcess[str]:
+        """Run a command to its end, on files."""
+        sent = typed.encode() if isinstance(typed, str) else typed
+        return command.run(arguments, self.environment, self.home, sent)
 
-    def chat(self, *lines: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    def chat(self, *lines: str, options: tuple[str, ...] = ()) -> CompletedProcess[str]:
         """Chat with these lines from a pipe."""
         return self.run("chat", *options, typed="".join(line + "\n" for line in lines))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from tests.support import command
 from tests.support.service import ROOT, clean_environment
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
 
 
 class Operator(Protocol):
@@ -15,30 +17,21 @@ class Operator(Protocol):
 
     def __call__(
         self, *arguments: str, status: int = 0, **environment: str
-    ) -> subprocess.CompletedProcess[str]: ...
+    ) -> CompletedProcess[str]: ...
 
 
-def operator(redis_url: str, *command: str) -> Operator:
+def operator(redis_url: str, *named: str) -> Operator:
     """An operator of the service with this Redis, who gives this command or one of its own."""
 
-    def run(
-        *arguments: str, status: int = 0, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "proxy", *command, *arguments],
-            capture_output=True,
-            text=True,
-            env=clean_environment(**{"REDIS_URL": redis_url} | environment),
-            cwd=ROOT,
-            timeout=60,
-            check=False,
-        )
+    def run(*arguments: str, status: int = 0, **environment: str) -> CompletedProcess[str]:
+        env = clean_environment(**{"REDIS_URL": redis_url} | environment)
+        done = command.run((*named, *arguments), env, ROOT)
         assert done.returncode == status, done.stderr
         return done
 
     return run
 
 
-def parsed(done: subprocess.CompletedProcess[str]) -> Any:
+def parsed(done: CompletedProcess[str]) -> Any:
     """What a command with --json printed."""
     return json.loads(done.stdout)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 from proxy.store.inspection import UNSEEN
+from tests.support import command
 from tests.support.redis_server import RedisServer
 from tests.support.service import CANARY, ROOT, clean_environment, free_port
 
@@ -41,15 +40,7 @@ def doctor(sound_redis: RedisServer, simulator: SimulatedChatGPT, chatgpt: Contr
     }
 
     def run(*arguments: str, status: int = 0, **environment: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "proxy", "doctor", *arguments],
-            capture_output=True,
-            text=True,
-            env=clean_environment(**sound | environment),
-            cwd=ROOT,
-            timeout=60,
-            check=False,
-        )
+        done = command.run(("doctor", *arguments), clean_environment(**sound | environment), ROOT)
         assert done.returncode == status, done.stdout
         assert CANARY not in done.stdout + done.stderr
         assert done.stderr == ""

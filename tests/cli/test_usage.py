@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +12,7 @@ import pytest
 
 from proxy.cli.usage import bar
 from proxy.store import buckets, client_keys, usage
+from tests.cli.operating import operator
 from tests.cli.pseudo_terminal import PseudoTerminal
 from tests.store.samples import new_bucket
 from tests.support.service import ROOT, clean_environment, free_port
@@ -37,16 +36,7 @@ class Command(Protocol):
 @pytest.fixture
 def shown(redis_server: EmbeddedRedis) -> Command:
     def run(*arguments: str, status: int = 0, **environment: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "proxy", "usage", *arguments],
-            capture_output=True,
-            text=True,
-            env=clean_environment(**{"REDIS_URL": redis_server.url} | environment),
-            cwd=ROOT,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == status, done.stderr
+        done = operator(redis_server.url, "usage")(*arguments, status=status, **environment)
         return done.stderr if status else done.stdout
 
     return run

@@ -13,8 +13,12 @@ TEXTS = st.lists(st.binary(min_size=1, max_size=40), max_size=6)
 CUTS = st.lists(st.integers(1, 9), min_size=1, max_size=8)
 
 
-def chunked(texts: list[bytes], trailer: bytes = b"") -> bytes:
-    chunks = b"".join(b"%x;x=y\r\n%b\r\n" % (len(text), text) for text in texts)
+def chunk(text: bytes, extension: bytes) -> bytes:
+    return b"%x%b\r\n%b\r\n" % (len(text), extension, text)
+
+
+def chunked(texts: list[bytes], trailer: bytes = b"", extension: bytes = b";x=y") -> bytes:
+    chunks = b"".join(chunk(text, extension) for text in texts)
     return chunks + b"0\r\n" + trailer + b"\r\n"
 
 
@@ -85,13 +89,35 @@ def test_a_body_whose_end_is_unclear_is_refused(line: str) -> None:
         body_of(parse_head(head(line)))
 
 
-@given(TEXTS, CUTS, st.sampled_from([b"", b"x-trailer: 1\r\n"]))
+EXTENSIONS = st.sampled_from([b"", b";x=y"])
+
+
+@given(TEXTS, CUTS, st.sampled_from([b"", b"x-trailer: 1\r\n"]), EXTENSIONS)
 def test_chunks_are_joined_wherever_they_are_split(
-    texts: list[bytes], cuts: list[int], trailer: bytes
+    texts: list[bytes], cuts: list[int], trailer: bytes, extension: bytes
 ) -> None:
     body = Chunked()
-    assert taken(body, chunked(texts, trailer) + b"next", cuts) == b"".join(texts)
+    stream = chunked(texts, trailer, extension) + b"next"
+    assert taken(body, stream, cuts) == b"".join(texts)
     assert (body.ended, body.rest) == (True, b"next")
+
+
+@given(TEXTS, EXTENSIONS)
+def test_chunks_that_come_one_by_one_are_taken_one_by_one(
+    texts: list[bytes], extension: bytes
+) -> None:
+    body = Chunked()
+    assert [body.take(chunk(text, extension)) for text in texts] == texts
+    assert (body.take(b"0\r\n\r\n"), body.ended, body.rest) == (b"", True, b"")
+
+
+def test_a_chunk_that_begins_with_what_could_be_one_is_taken_whole() -> None:
+    body = Chunked()
+    assert [body.take(piece) for piece in (b"9\r\n", b"2\r\nab\r\n..", b"\r\n")] == [
+        b"",
+        b"2\r\nab\r\n..",
+        b"",
+    ]
 
 
 @given(TEXTS, st.data())

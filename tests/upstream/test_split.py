@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import orjson
@@ -71,4 +73,11 @@ def test_cut_at_every_byte_it_gives_the_words_so_far_and_is_whole_only_with_its_
 @pytest.mark.parametrize(("stream", "_whole"), STREAMS)
 def test_byte_by_byte_it_gives_the_same_words(stream: bytes, _whole: int) -> None:
     assembly = heard(bytes((byte,)) for byte in stream)
+    assert (assembly.message()["content"], assembly.whole) == (TEXT, True)
+
+
+@pytest.mark.parametrize(("stream", "_whole"), STREAMS)
+def test_event_by_event_it_gives_the_same_words(stream: bytes, _whole: int) -> None:
+    ends = [at.end() for at in re.finditer(rb"\n\n|\r\n\r\n|\r\r", stream)]
+    assembly = heard(stream[a:b] for a, b in pairwise([0, *ends]))
     assert (assembly.message()["content"], assembly.whole) == (TEXT, True)

@@ -93,3 +93,19 @@ def _seconds_for(pieces: int) -> float:
         return time.process_time() - started
 
     return min(once() for _ in range(3))
+
+
+@pytest.mark.parametrize(
+    ("before", "event"),
+    [
+        (b"event: error\n", Event(b"error", b"two")),
+        (b"data: one\n", Event(b"", b"one\ntwo")),
+        (b"data: one\r", Event(b"", b"one\ntwo")),
+        (b": comm", None),
+    ],
+    ids=["its name", "its first line", "its first line, half of whose end is to come", "a comment"],
+)
+def test_what_looks_like_an_event_alone_belongs_to_what_came_before(
+    before: bytes, event: Event | None
+) -> None:
+    assert feed([before, b"data: two\n\n"]) == ([event] if event else [])
