@@ -58,23 +58,26 @@ class Reader:
 
     def follow_live(self, live: LiveTurn, after: int = 0) -> Iterator[bytes]:
         """The events of a turn that streams in this worker, as in `follow`."""
-        number = after
-        while True:
-            frames = live.after(number)
-            if frames is None:
-                events = self._read_on(live.turn_id, live.owner, number)
-                for last, frame in events.frames:
-                    number = last
-                    yield frame
-                if not events.running:
+        number, listener = after, live.listen(self._heartbeat)
+        try:
+            while True:
+                frames = live.after(number)
+                if frames is None:
+                    events = self._read_on(live.turn_id, live.owner, number)
+                    for last, frame in events.frames:
+                        number = last
+                        yield frame
+                    if not events.running:
+                        return
+                elif frames:
+                    number += len(frames)
+                    yield b"".join(frames)
+                elif live.ended:
                     return
-            elif frames:
-                number += len(frames)
-                yield b"".join(frames)
-            elif live.ended:
-                return
-            elif not live.wait(number, self._heartbeat):
-                yield b""
+                elif not listener.wait(number):
+                    yield b""
+        finally:
+            listener.close()
 
     def _follow_log(
         self, turn_id: str, owner: str, after: int, events: turn_log.Events

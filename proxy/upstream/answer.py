@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 FAILED = (urllib3.exceptions.HTTPError, OSError)
 """What is raised when a connection cannot be made, breaks or is too slow."""
 _END_S = 0.5
-_TURN_S = 0.01
-"""So long a stream whose next bytes are always there is read before others have their turn."""
 _MOST_EVENT_BYTES = 1_048_576
 
 
@@ -63,11 +61,11 @@ class Answer:
         self._sent = self._heard_from = sent
         self._current = current.get()
         self.span = NOTHING
-        self._deadline = deadline
         self._left = most_bytes
+        self._late = False
         self._reader: gevent.Greenlet | None = None
         self._timer = gevent.get_hub().loop.timer(max(0.0, deadline - time.monotonic()))
-        self._timer.start(self._interrupt)
+        self._timer.start(self._end_late)
 
     def __enter__(self) -> Self:
         self._heard_from = time.monotonic()
@@ -133,8 +131,6 @@ class Answer:
                 pass
 
     def _chunks(self) -> Iterator[bytes]:
-        loop = gevent.get_hub().loop
-        turn, since = loop.iteration, time.monotonic()
         try:
             while chunk := self._read():
                 self._left -= len(chunk)
@@ -142,31 +138,26 @@ class Answer:
                     yield chunk[: self._left]
                     raise _too_large()
                 yield chunk
-                now = time.monotonic()
-                if now > self._deadline:
-                    raise late()
-                if loop.iteration != turn:
-                    turn, since = loop.iteration, now
-                elif now - since > _TURN_S:
-                    gevent.sleep(0)
-                    since = time.monotonic()
         except FAILED as error:
             logs.problem("upstream", error)
             raise failures.from_exception(error) from None
 
     def _read(self) -> bytes:
-        """What came since; a read that the deadline finds waiting ends with UpstreamTimeout."""
+        """What comes next; a read that the deadline finds waiting ends with UpstreamTimeout."""
+        if self._late:
+            raise late()
         self._reader = gevent.getcurrent()
         try:
             return self._wire.read() if self._wire else b""
         finally:
             self._reader = None
 
-    def _interrupt(self) -> None:
+    def _end_late(self) -> None:
         """The deadline has come; runs in gevent's hub.
 
         A read may wait much longer than for a byte: for the end of a line that tells a chunk's
         size, which comes letter by letter.
         """
+        self._late = True
         if self._reader is not None:
             self._reader.throw(late())

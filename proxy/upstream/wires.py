@@ -11,11 +11,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import gevent
 import requests
 from gevent.monkey import get_original
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProtocolError
 
+from proxy.patience import Patience
 from proxy.upstream.framing import Body, Head, body_of, parse_head
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ _MOST_HEAD = 65_536
 _MOST_HEADS = 8
 """Heads that are no answer yet (of status 1xx) and the one that is."""
 _MOST_IDLE = 256
+_READ = 1
+"""To gevent's loop: wait until there is something to read."""
 _new_adapter: Any = HTTPAdapter  # its stubs know half of it
 _new_poll = get_original("select", "poll")
 """The system's own: it is only asked what is so already, which takes no turn of gevent's loop."""
@@ -40,6 +44,7 @@ class Wire:
 
     head: Head
     _body: Body
+    _reader: gevent.Greenlet
 
     def __init__(self, connection: Any, connect_timeout: float, read_timeout: float) -> None:
         """Connect.
@@ -57,8 +62,11 @@ class Wire:
         self._connection = connection
         self._socket = connection.sock
         self._socket.settimeout(read_timeout)
+        self._patience = Patience(read_timeout, self._end_wait)
         self._encrypted = hasattr(self._socket, "pending")
         self._came = b""
+        self._hub = gevent.get_hub()
+        self._readable = self._hub.loop.io(self._socket.fileno(), _READ)
         self._poll = _new_poll()
         self._poll.register(self._socket, select.POLLIN)
 
@@ -108,15 +116,32 @@ class Wire:
         """
         body = self._body
         while not body.ended:
-            came, self._came = self._came or self._socket.recv(_MOST_BYTES), b""
+            came, self._came = self._came or self._next(), b""
             if not came:
                 body.cut()
             elif taken := body.take(came):
                 return taken
         return b""
 
+    def _next(self) -> bytes:
+        """What comes next; to try before it is there, and a timer for each wait, take 6 us more."""
+        if not (self._encrypted and self._socket.pending()):
+            self._reader = gevent.getcurrent()
+            self._patience.begin()
+            try:
+                self._hub.wait(self._readable)
+            finally:
+                self._patience.end()
+        came: bytes = self._socket.recv(_MOST_BYTES)
+        return came
+
+    def _end_wait(self) -> None:
+        self._reader.throw(TimeoutError("no byte in time"))
+
     def close(self) -> None:
         """End it."""
+        self._patience.close()
+        self._readable.close()
         self._connection.close()
 
 

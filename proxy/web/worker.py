@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gevent
+import gevent.socket
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
@@ -31,6 +32,21 @@ _LINGER_S = 5.0
 """How long a worker that has a successor waits for the next request of an idle connection, to tell
 it to come anew: whoever closes an idle connection may meet a request half way."""
 _LOOK_S, _DRAINING_LOOK_S = 0.25, 0.05
+
+
+class Connection(gevent.socket.socket):  # type: ignore[misc]  # gevent has no types
+    """A client's connection, to which a little is sent at once: a relayed chunk costs 2 us less."""
+
+    @classmethod
+    def taken_from(cls, client: Any) -> Connection:
+        """The same connection; what it was before is no more."""
+        return cls(client.family, client.type, client.proto, client.detach())
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:
+        """Send all of it; gevent's way begins with two copies and a question to the system."""
+        sent = self.send(data, flags)
+        if sent < len(data):
+            super().sendall(memoryview(data)[sent:], flags)
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -114,11 +130,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         """Serve a connection; when there are too many, the one that was idle longest goes."""
         if self._idle and len(self._idle) + self._load.requests >= self._fullest:
             _hang_up(next(iter(self._idle)))
-        self._idle[client] = None
+        connection = Connection.taken_from(client)
+        self._idle[connection] = None
         try:
-            super().handle(listener, client, addr)
+            super().handle(listener, connection, addr)
         finally:
-            self._idle.pop(client, None)
+            self._idle.pop(connection, None)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None:
         """Answer a request; a client that does not read its answer is let go."""
