@@ -35,7 +35,7 @@ class Told:
         answers: how many questions were answered, under OK, and how else they or streams ended.
         streams: the events of each stream, those included that were heard after taking it up again.
         resumed: how many streams were taken up again.
-        seconds: how long it lasted.
+        seconds: for how long questions were asked; what ran then went on to its end.
     """
 
     answers: Counter[str] = field(default_factory=Counter)
@@ -87,10 +87,10 @@ def load(caller: Client, asks: list[Ask], rate: float, streams: int) -> Iterator
         ]
         work += [threads.submit(_listen, caller, told, enough) for _ in range(streams)]
         yield told
+        told.seconds = time.monotonic() - begun
         enough.set()
         for one in work:
             one.result()
-        told.seconds = time.monotonic() - begun
 
 
 def outcome(status: int, body: str) -> str:
