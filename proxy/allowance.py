@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from proxy.limiter import Limiter
     from proxy.store.buckets import Reserved
     from proxy.store.connection import Command
-    from proxy.store.usage import Count
 
 
 class Allowance:
@@ -127,8 +126,7 @@ class Allowance:
 
     def renewal(self, reservation_id: str) -> Command[None]:
         """The command that keeps a running request's reservation and its places in flight."""
-        limiter = self._limiter
-        buckets = self._caller.buckets
+        limiter, buckets = self._limiter, self._caller.buckets
         return store_buckets.hold(reservation_id, buckets, limiter.keep_ms, limiter.lease_ms)
 
     def note_first_word(self) -> None:
@@ -193,7 +191,7 @@ class Allowance:
             wait_ms=LEASE_MS if waits else 0,
             line=self._place,
             more=more,
-            refusal=self._count(metrics.REFUSED),
+            refusal=limiter.count(self._caller, self._model, metrics.REFUSED),
         )
         reserve = store_buckets.reserve(self._id or "", self._buckets, self._costs, terms=terms)
         reserved: Reserved
@@ -221,10 +219,6 @@ class Allowance:
     def _rooms(self) -> tuple[Room, ...]:
         return rooms_of(self._caller, self._buckets, self._line[1])
 
-    def _count(self, counted: dict[str, int]) -> Count:
-        """What counts this request for its key, team, user and model."""
-        return self._limiter.count(self._caller, self._model, counted)
-
     def _settlement(self, costs: dict[str, int], used: Usage) -> list[Command[Any]]:
         """Settle; then tell what is new of ChatGPT's limits, which holds for what came back too."""
         if self._held is None and self._id is None:
@@ -245,7 +239,8 @@ class Allowance:
             return []
         if self._shadowed:
             asked |= metrics.SHADOWED
-        settle = store_buckets.settle(self._id, self._buckets, costs, count=self._count(asked))
+        count = self._limiter.count(self._caller, self._model, asked)
+        settle = store_buckets.settle(self._id, self._buckets, costs, count=count)
         noted = replace(settle, parse=lambda reply: self._noted(settle.parse(reply)))
         return [noted, *self._limiter.learning.news()]
 

@@ -9,7 +9,7 @@ import orjson
 from gevent.event import Event
 from gevent.hub import Waiter
 
-from proxy.patience import Patience
+from proxy.idle_timeout import IdleTimeout
 from proxy.store.turn_log import frame
 
 if TYPE_CHECKING:
@@ -147,19 +147,19 @@ class Listener:
         self._live = live
         self._waiter: Any = None
         self._loop = gevent.get_hub().loop
-        self._patience = Patience(silence_s, self._tell_silence)
+        self._idle_timeout = IdleTimeout(silence_s, self._tell_silence)
 
     def wait(self, number: int) -> bool:
         """Wait for an event after this one; False when none came in time."""
         if self._live.last > number or self._live.ended:
             return True
         self._waiter = waiter = Waiter()
-        self._patience.begin()
+        self._idle_timeout.begin()
         try:
             return bool(waiter.get())
         finally:
             self._waiter = None
-            self._patience.end()
+            self._idle_timeout.end()
 
     def wake(self) -> None:
         """There is an event."""
@@ -169,7 +169,7 @@ class Listener:
 
     def close(self) -> None:
         """Wait no more."""
-        self._patience.close()
+        self._idle_timeout.close()
         self._live.forget(self)
 
     def _tell_silence(self) -> None:

@@ -17,7 +17,7 @@ from gevent.monkey import get_original
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ProtocolError
 
-from proxy.patience import Patience
+from proxy.idle_timeout import IdleTimeout
 from proxy.upstream.framing import Body, Head, body_of, parse_head
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Wire:
         self._connection = connection
         self._socket = connection.sock
         self._socket.settimeout(read_timeout)
-        self._patience = Patience(read_timeout, self._end_wait)
+        self._idle_timeout = IdleTimeout(read_timeout, self._end_wait)
         self._encrypted = hasattr(self._socket, "pending")
         self._came = b""
         self._hub = gevent.get_hub()
@@ -127,11 +127,11 @@ class Wire:
         """What comes next; to try before it is there, and a timer for each wait, take 6 us more."""
         if not (self._encrypted and self._socket.pending()):
             self._reader = gevent.getcurrent()
-            self._patience.begin()
+            self._idle_timeout.begin()
             try:
                 self._hub.wait(self._readable)
             finally:
-                self._patience.end()
+                self._idle_timeout.end()
         came: bytes = self._socket.recv(_MOST_BYTES)
         return came
 
@@ -140,7 +140,7 @@ class Wire:
 
     def close(self) -> None:
         """End it."""
-        self._patience.close()
+        self._idle_timeout.close()
         self._readable.close()
         self._connection.close()
 

@@ -6,7 +6,7 @@ import time
 
 import gevent
 
-from proxy.patience import Patience
+from proxy.idle_timeout import IdleTimeout
 from proxy.store.live import LiveTurn
 
 
@@ -76,27 +76,27 @@ def test_who_has_closed_is_forgotten() -> None:
     assert not live._listeners
 
 
-def test_patience_is_with_each_wait_and_not_with_all_together() -> None:
+def test_an_idle_timeout_is_with_each_wait_and_not_with_all_together() -> None:
     acted: list[float] = []
     begun = time.monotonic()
-    patience = Patience(0.2, lambda: acted.append(time.monotonic() - begun))
-    patience.begin()
+    idle = IdleTimeout(0.2, lambda: acted.append(time.monotonic() - begun))
+    idle.begin()
     gevent.sleep(0.15)
-    patience.end()
-    patience.begin()
+    idle.end()
+    idle.begin()
     wait_until_acted(acted)
     assert acted[0] >= 0.35
-    patience.close()
+    idle.close()
 
 
-def test_patience_ends_with_the_wait() -> None:
+def test_an_idle_timeout_ends_with_the_wait() -> None:
     acted: list[None] = []
-    patience = Patience(0.01, lambda: acted.append(None))
-    patience.begin()
-    patience.end()
+    idle = IdleTimeout(0.01, lambda: acted.append(None))
+    idle.begin()
+    idle.end()
     gevent.sleep(0.05)
-    patience.begin()
-    patience.close()
+    idle.begin()
+    idle.close()
     gevent.sleep(0.05)
     assert acted == []
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Patience:
+class IdleTimeout:
     """How long somebody who waits again and again waits each time.
 
     A timer that is started for each wait, as gevent's sockets and events do, costs 4 us of the 50
