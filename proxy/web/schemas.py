@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any, Literal, TypeVar
 
 from pydantic import (
@@ -177,9 +178,18 @@ def refusal(error: ValidationError, schema: type[BaseModel]) -> InvalidRequest:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     param = ".".join(str(part) for part in first["loc"])[:200]
     if first["type"] == "extra_forbidden":
-        known = ", ".join(schema.model_fields)
-        return InvalidRequest(f"'{param}' is no field here; the fields are {known}.", param=param)
+        return InvalidRequest(_unknown(param, schema), param=param)
     if first["type"] == "missing":
         return InvalidRequest(f"'{param}' is missing.", param=param)
     said = first["msg"].replace("Input should", "should", 1)
     return InvalidRequest(f"'{param}' {said[0].lower()}{said[1:]}.", param=param)
+
+
+def _unknown(param: str, schema: type[BaseModel]) -> str:
+    """That there is no such field, which one may be meant, and all there are."""
+    if "." in param:  # within a field of this schema
+        return f"'{param}' is no field here."
+    known = ", ".join(schema.model_fields)
+    close = get_close_matches(param, schema.model_fields, 1)
+    meant = f"did you mean '{close[0]}'? The" if close else "the"
+    return f"'{param}' is no field here; {meant} fields are {known}."

@@ -67,6 +67,21 @@ def test_what_is_wrong_is_told(known: Known, bad: Bad) -> None:
     refused(known.send(bad), status, code, bad.param)
 
 
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"temprature": 1}, "no field here; did you mean 'temperature'? The fields are temp"),
+        ({"zzz": 1}, "no field here; the fields are temp"),
+        ({"tool_results": [{"tool_call_id": "c", "content": "", "x": 1}]}, ".x' is no field here."),
+    ],
+)
+def test_an_unknown_field_is_told_with_the_one_that_may_be_meant(
+    known: Known, fields: dict[str, Any], told: str
+) -> None:
+    answer = known.client.chat(**fields)
+    assert told in answer.json()["error"]["message"]
+
+
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
