@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MANY = 32
 SESSIONS, TURNS = 1_000, 20
 _AMPLE = {"rpm": 100_000_000, "tpm": 900_000_000}
-_ASKED = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is a proxy? " * 5}]}
+ASKED = {"model": "gpt-6-luna", "messages": [{"role": "user", "content": "What is a proxy? " * 5}]}
 
 
 @dataclass
@@ -123,7 +123,7 @@ def cases(held: ExitStack, many_sessions: int) -> list[Case]:
     team = form_team(ours.redis, **_AMPLE)
     key = issue(ours.redis, **_AMPLE, max_parallel=1_000, team=team)[1]
     keep_to([least.worker.pid, ours.worker.pid], 0)
-    plain, new = orjson.dumps(_ASKED).decode(), orjson.dumps({"message": "What is a proxy? " * 5})
+    plain, new = orjson.dumps(ASKED).decode(), orjson.dumps({"message": "What is a proxy? " * 5})
     old = sessions(ours, key, many_sessions, TURNS)
     path = "/v1/chat/completions"
     return [

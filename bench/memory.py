@@ -20,6 +20,7 @@ from bench.answers import keep_away
 from bench.load import Load
 from bench.machine import versions
 from bench.nginx import Nginx
+from bench.streams import QUESTION, posted
 from bench.targets import Target, service
 from bench.wrk import post
 from proxy.embedded import EmbeddedRedis
@@ -33,7 +34,6 @@ STREAMS = (2_000, 5_000)
 TALK_S = 10
 BATCH = 20
 AMPLE = {"rpm": 100_000_000, "tpm": 900_000_000}
-BODY = orjson.dumps({"message": "Hello", "stream": True})
 DONE = b'"turns_left_out":0}}\n\n\r\n0\r\n\r\n'
 """How a stream ends that ended well: with its reply, not with an error."""
 
@@ -58,11 +58,10 @@ def turns(target: Target, key: str, many: int, seconds: int) -> Iterator[tuple[i
 def streams(target: Target, key: str, load: Load, many: int) -> str:
     """Open so many, let them talk, let them end; what is to be told of them."""
     before = rss_mb(target)
-    head = "POST /chat HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-    request = f"{head}Authorization: Bearer {key}\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+    request = posted("/chat", QUESTION, key)
     listeners = []
     for _ in range(many // BATCH):
-        begun = [load.ask(target.port, request + BODY) for _ in range(BATCH)]
+        begun = [load.ask(target.port, request) for _ in range(BATCH)]
         load.run(lambda: all(listener.pieces for listener in begun))  # noqa: B023
         listeners += begun
     load.run_for(TALK_S)

@@ -1,7 +1,8 @@
 """The service beside LiteLLM's proxy: `make bench-peers`, which installs it in a venv of its own.
 
 LiteLLM as its documentation sets it up with a master key: no database, no Redis, one worker, so
-that it keeps no sessions and no limits. Both ask the same nginx, in turns.
+that it keeps no sessions and no limits. Both ask the same nginx, in turns; then both relay as many
+streams at the same time, and chunks a second of their CPU time are compared.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from bench.answers import MANY, Case, cases, keep_away, measured, printed
+from bench import streams
+from bench.answers import ASKED, MANY, Case, cases, keep_away, measured, printed
+from bench.load import Load
 from bench.machine import keep_to, versions
 from bench.targets import Target, listens
 from proxy.embedded import Child
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 _BIN = ROOT / ".venv-peers" / "bin"
 _MASTER_KEY = "sk-bench-master-key"
+_STREAMS, _CHUNKS_A_SECOND = 20, 20
+"""What LiteLLM can relay on one core."""
 _CONFIGURATION = """
 model_list:
   - model_name: gpt-6-luna
@@ -59,6 +64,20 @@ def litellm(upstream_url: str) -> Iterator[Target]:
             child.stop()
 
 
+def relayed(rounds: int, seconds: float) -> None:
+    """Print what a relayed stream costs both."""
+    load = Load(interval=1 / _CHUNKS_A_SECOND)
+    with ExitStack() as held:
+        held.callback(load.close)
+        peer = held.enter_context(litellm(load.url("LiteLLM")))
+        ours = held.enter_context(streams.TARGETS["service"](load))
+        asked = streams.posted("/v1/chat/completions", ASKED | {"stream": True}, _MASTER_KEY)
+        run = streams.Run(load, {"LiteLLM": peer, "service": ours}, _STREAMS, asked)
+        ratios = [streams.compare(run.measure(seconds), "LiteLLM") for _ in range(rounds)]
+        run.end()
+    print(f"chunks relayed for the same CPU: {statistics.median(ratios):.1f} times LiteLLM's")
+
+
 def main() -> None:
     """Measure and print a table, and what the service is of LiteLLM."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
@@ -87,6 +106,7 @@ def main() -> None:
             times = statistics.median(own.per_s / its.per_s for own, its in many)
             print(f"{case.name}: {times:.1f} times as many answers as LiteLLM")
         print(f"LiteLLM adds {added:.1f} times as much, and takes {rss:.1f} times the memory")
+    relayed(options.rounds, options.seconds)
 
 
 if __name__ == "__main__":

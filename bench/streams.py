@@ -12,7 +12,7 @@ import statistics
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _WARMING = 20
 """First words that are not counted."""
-_QUESTION = {"message": "Hello", "stream": True}
+QUESTION = {"message": "Hello", "stream": True}
 
 
 @contextmanager
@@ -63,15 +63,25 @@ class Count:
 
 
 class Run:
-    """The same streams through the floor and through the service."""
+    """The same streams through several targets."""
 
-    def __init__(self, load: Load, targets: dict[str, Target], streams: int) -> None:
+    def __init__(
+        self, load: Load, targets: dict[str, Target], streams: int, request: bytes
+    ) -> None:
+        """Begin them.
+
+        Args:
+            load: ChatGPT, and who listens.
+            targets: what stands between the two.
+            streams: how many, of each target.
+            request: what is sent for one.
+        """
         self._load = load
         self._targets = targets
         for _ in range(streams // 5):
             for target in targets.values():
                 for _ in range(5):
-                    load.ask(target.port, _request())
+                    load.ask(target.port, request)
             load.run_for(0.05)
         load.run(lambda: all(listener.pieces > 2 for listener in load.listeners))
 
@@ -123,17 +133,19 @@ def first_word(samples: int) -> dict[str, float]:
 
 def _time_to_first_word(load: Load, port: int) -> float:
     asked = time.monotonic()
-    listener = load.ask(port, _request())
+    listener = load.ask(port, posted("/chat", QUESTION))
     load.run(lambda: b" word" in listener.data)
     took = listener.heard - asked
     load.run(lambda: listener.ended)
     return took
 
 
-def _request() -> bytes:
-    body = orjson.dumps(_QUESTION)
-    head = b"POST /chat HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-    return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+def posted(path: str, fields: dict[str, Any], key: str = "bench") -> bytes:
+    """A request as it is sent."""
+    body = orjson.dumps(fields)
+    head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+    own = f"Authorization: Bearer {key}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return (head + own).encode() + body
 
 
 def _redis(target: Target) -> dict[str, float]:
@@ -150,11 +162,11 @@ def _redis(target: Target) -> dict[str, float]:
     return calls | {"Redis CPU ms": 1000 * cpu}
 
 
-def _compare(measured: dict[str, dict[str, float]]) -> float:
-    """Print what was measured; chunks a CPU second of the service by those of the floor."""
+def compare(measured: dict[str, dict[str, float]], other: str = "floor") -> float:
+    """Print what was measured; chunks a CPU second of the service by those of another."""
     for name, told in measured.items():
         print(f"{name:8}", *(f"{what} {value:,.0f}" for what, value in told.items()), sep="  ")
-    ratio = measured["service"]["chunks/CPU s"] / measured["floor"]["chunks/CPU s"]
+    ratio = measured["service"]["chunks/CPU s"] / measured[other]["chunks/CPU s"]
     print(f"{'':8}  {ratio:.2f}", flush=True)
     return ratio
 
@@ -177,8 +189,8 @@ def main() -> None:
     with ExitStack() as held:
         held.callback(load.close)
         targets = {name: held.enter_context(start(load)) for name, start in TARGETS.items()}
-        run = Run(load, targets, options.streams)
-        ratios = [_compare(run.measure(options.seconds)) for _ in range(options.rounds)]
+        run = Run(load, targets, options.streams, posted("/chat", QUESTION))
+        ratios = [compare(run.measure(options.seconds)) for _ in range(options.rounds)]
         for name, target in targets.items():
             print(f"{name}: RSS {target.worker.memory_info().rss / 1e6:.0f} MB")
         print(f"longest silence of a stream: {run.end() * 1000:.0f} ms")
