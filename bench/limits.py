@@ -118,7 +118,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=3_000, help="requests measured for each row")
     parser.add_argument("--most", type=int, default=SIZES[-1], help="keys in Redis at the most")
+    parser.add_argument("--quick", action="store_true", help="only to see that it runs")
     options = parser.parse_args()
+    if options.quick:
+        options.times, options.most = 600, SIZES[0]
     print("Microseconds of Redis's time, median / 99 %, over eight limits, the best of rounds\n")
     print("| other keys | reserve | with three rooms | one at a time | settle, usage counted |")
     print("|---|---|---|---|---|")

@@ -13,6 +13,7 @@ LAST = {
     "answers": "| /chat, sessions of 20 turns |",
     "streams": "added by the service:",
     "growth": "one Redis:",
+    "limits": "reserve, one at a time:",
     "memory": "| after them |",
 }
 """How the last line begins."""
