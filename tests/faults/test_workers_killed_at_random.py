@@ -168,7 +168,7 @@ def test_no_acknowledged_turn_is_lost_doubled_or_halved(
     caller = service.client(token)
     people = killed_under_conversations(service, chatgpt, caller, kills)
     for person in people:
-        answer = caller.get(f"/sessions/{person.session_id}")
+        answer = caller.get(f"/sessions/{person.session_id}?limit=1000")
         check(person, answer.json()["turns"])
     wait_until(lambda: reservations(redis_admin) <= before, "every reservation to be given back")
     wait_until(lambda: places(store, key.id) == PLACES, "every place to be given back")
