@@ -30,6 +30,10 @@ _SAID_EVERY_S = 60.0
 """How often the log says that a sentinel does not help."""
 
 
+class _Superseded(redis.ConnectionError):
+    """There is another master now; nothing was sent."""
+
+
 class Sentinels:
     """The master that sentinels name.
 
@@ -51,6 +55,7 @@ class Sentinels:
         )
         self._master: Server | None = None
         self._place: Place | None = None
+        self._epoch = 0
         self._asking = threading.Lock()
 
     def run(self, batch: Batch, *, unless: Callable[[], bool] = lambda: False) -> list[Any]:
@@ -60,9 +65,8 @@ class Sentinels:
             redis.RedisError: there is no way to it, or nobody knows it.
             OSError: likewise.
         """
-        master = self._known()
         try:
-            replies = master.run(batch, unless=unless)
+            replies = self._run(batch, unless)
         except (redis.RedisError, OSError):
             self.sound, self._doubted = False, True
             raise
@@ -73,6 +77,14 @@ class Sentinels:
         else:
             self._doubted = True
         return replies
+
+    def _run(self, batch: Batch, unless: Callable[[], bool]) -> list[Any]:
+        """Ask the master; if it turns out before anything is sent that it is another, ask that."""
+        try:
+            return self._known().run(batch, unless=unless)
+        except _Superseded:
+            self._doubted = True
+            return self._known().run(batch, unless=unless)
 
     def everywhere(self, batch: Batch) -> dict[str, list[Any]]:
         """The replies of the master; what is a replica needs none."""
@@ -102,13 +114,20 @@ class Sentinels:
         """Take the server for the master that the newest news name, if it says that it is it.
 
         A sentinel that has not yet heard of a failover may name a former master that is up again.
+        When newer news name one that cannot be asked yet, the former one is left all the same: what
+        it took would be lost.
         """
-        for place in self._newest():
+        epoch, places = self._newest()
+        for place in places:
             if place == self._place or self._taken(place):
+                self._epoch = epoch
                 return
+        if places and epoch > self._epoch and self._master is not None:
+            self._master.close()
+            self._master = self._place = None
 
-    def _newest(self) -> list[Place]:
-        """Where the master is by the newest news; nowhere if no sentinel answers."""
+    def _newest(self) -> tuple[int, list[Place]]:
+        """Since which epoch the master is where, by the newest news; nowhere if nobody answers."""
         told: list[tuple[int, Place]] = []
         deadline = time.monotonic() + self._settings.redis_timeout
         for sentinel in list(self._sentinels):
@@ -121,15 +140,15 @@ class Sentinels:
                 self._sentinels.rotate(-1)
         self._asked = time.monotonic()
         newest = max((epoch for epoch, _ in told), default=0)
-        return list(dict.fromkeys(place for epoch, place in told if epoch == newest))
+        return newest, list(dict.fromkeys(place for epoch, place in told if epoch == newest))
 
     def _check(self, place: Place) -> None:
         """Object to a new connection to what is not the master any more."""
         if time.monotonic() - self._asked < _FRESH_S:
             return
-        places = self._newest()
+        _, places = self._newest()
         if places and place not in places:
-            raise redis.ConnectionError("There is another master now.")
+            raise _Superseded("There is another master now.")
 
     def _named_by(self, sentinel: Server) -> tuple[int, Place]:
         """The master as a sentinel knows it: in which epoch it became that, and where it is.

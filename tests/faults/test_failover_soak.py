@@ -38,7 +38,7 @@ def test_behind_sentinel(simulator: SimulatedChatGPT, chatgpt: Control) -> None:
             shared.all_is_well_after(redundant, people)
             print(f"sentinel: refused for {shared.refused_s(people):.1f} s")
             assert shared.refused_s(people) < WATCHED_MS / 1000 + PROMOTED_S + SEEN_S
-            wait_until(lambda: group.replicated, "it to be a replica", seconds=60)
+            wait_until(lambda: group.settled, "the failover to be over", seconds=60)
 
 
 def test_in_a_cluster(simulator: SimulatedChatGPT, chatgpt: Control) -> None:

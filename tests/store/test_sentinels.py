@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -120,6 +121,40 @@ def test_who_missed_the_failover_does_not_come_back_to_the_former_master(
             return put(store, "cp:i") and promoted.ask("GET", "cp:i") == b"here"
 
         wait_until(found, "the other to be found")
+
+
+def test_who_was_idle_during_the_failover_has_no_question_refused(
+    started: ExitStack, master: Member, sentinel: Sentinel
+) -> None:
+    promoted = started.enter_context(Member())
+    with opened(sentinel.port) as store:
+        assert put(store, "cp:i")
+        point_to(sentinel, promoted)
+        master.kill()
+        master.start()
+        time.sleep(0.3)  # news that are older than what counts as fresh
+        assert put(store, "cp:j")
+    assert (master.ask("GET", "cp:j"), promoted.ask("GET", "cp:j")) == (None, b"here")
+
+
+def test_a_former_master_is_left_while_the_new_one_cannot_be_asked_yet(
+    started: ExitStack, master: Member, sentinel: Sentinel
+) -> None:
+    promoted = started.enter_context(Member())
+    with opened(sentinel.port) as store:
+        assert put(store, "cp:k")
+        sentinel.__exit__()
+        newer = Sentinel(promoted, down_after_ms=60_000, epoch=7, port=sentinel.port)
+        started.enter_context(newer)
+        promoted.kill()
+        master.kill()
+        master.start()
+        time.sleep(0.3)
+        assert [put(store, "cp:l") for _ in range(3)] == [False] * 3
+        assert master.ask("GET", "cp:l") is None
+        promoted.start()
+        wait_until(lambda: put(store, "cp:l"), "the new master to be asked")
+    assert promoted.ask("GET", "cp:l") == b"here"
 
 
 def test_a_master_whose_replicas_are_gone_is_asked_for_anew(

@@ -74,9 +74,15 @@ class Sentinel:
     """A sentinel that watches a master."""
 
     def __init__(
-        self, master: Member, *, down_after_ms: int, quorum: int = 2, epoch: int = 0
+        self,
+        master: Member,
+        *,
+        down_after_ms: int,
+        quorum: int = 2,
+        epoch: int = 0,
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self._config = (
             f"port {self.port}\nbind 127.0.0.1\n"
             f"sentinel monitor {SERVICE} 127.0.0.1 {master.port} {quorum}\n"
@@ -109,6 +115,14 @@ class Sentinel:
         told = asked(self.port, "SENTINEL", "MASTER", SERVICE)
         known = dict(zip(told[::2], told[1::2], strict=True))
         return int(known[b"num-slaves"]), int(known[b"num-other-sentinels"])
+
+    @property
+    def at_ease(self) -> bool:
+        """Whether it finds nothing wrong with the master and the replicas."""
+        told = [asked(self.port, "SENTINEL", "MASTER", SERVICE)]
+        told += asked(self.port, "SENTINEL", "REPLICAS", SERVICE)
+        flags = {dict(zip(one[::2], one[1::2], strict=True))[b"flags"] for one in told}
+        return flags == {b"master", b"slave"}
 
     @property
     def master(self) -> int:
@@ -158,6 +172,12 @@ class Watched:
     def replicated(self) -> bool:
         """Whether the master has its two replicas."""
         return sum(member.follows for member in self.members) == 2
+
+    @property
+    def settled(self) -> bool:
+        """Whether a failover is over for all: they agree, and all servers are up and follow."""
+        agreed = len({sentinel.master for sentinel in self.sentinels}) == 1
+        return agreed and self.replicated and all(one.at_ease for one in self.sentinels)
 
     def wait_for_another(self, former: Member) -> None:
         """Wait until the sentinels have made another server the master."""
