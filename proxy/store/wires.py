@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import select
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import hiredis
@@ -125,15 +126,21 @@ class Wires:
         self._places = threading.BoundedSemaphore(settings.redis_max_connections)
         self._idle: list[Wire] = []
         self._closed = False
+        self._answered = 0.0
 
     def take(self) -> Wire:
         """A connection on which nothing is under way, to be given back or dropped.
 
         Raises:
-            redis.RedisError: all are taken, or there is no way to the server.
+            redis.RedisError: there is no way to the server, or all are taken and none has had its
+                replies for as long as they may take. A server that answers others is well, however
+                many wait.
         """
-        if not self._places.acquire(timeout=self._timeout):
-            raise redis.ConnectionError("All connections are taken.")
+        since = time.monotonic()
+        while not self._places.acquire(timeout=max(0, since + self._timeout - time.monotonic())):
+            if self._answered <= since:
+                raise redis.ConnectionError("All connections are taken.")
+            since = self._answered
         try:
             while self._idle:
                 wire = self._idle.pop()
@@ -148,6 +155,7 @@ class Wires:
 
     def give_back(self, wire: Wire) -> None:
         """Keep a connection for the next: all replies were read."""
+        self._answered = time.monotonic()
         if self._closed:
             wire.close()
         else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -116,6 +118,22 @@ def test_who_waits_gets_the_one_that_is_given_back(wires: Wires) -> None:
     taken = [wires.take() for _ in range(MOST)]
     threading.Timer(0.05, wires.give_back, [taken[0]]).start()
     assert wires.take() is taken[0]
+
+
+def test_a_crowd_is_no_outage(redis_server: RedisServer) -> None:
+    """Each waits longer than for a reply, but not longer than that for another's."""
+    settings = {"PROXY_REDIS_MAX_CONNECTIONS": "1", "PROXY_REDIS_TIMEOUT": "1"}
+    url = redis_server.admin_url
+    loaded = load({"REDIS_URL": url, "OPENAI_API_KEY": CANARY, **settings})
+    with closing(Wires(url, loaded)) as wires, ThreadPoolExecutor(12) as threads:
+
+        def hold() -> None:
+            wire = wires.take()
+            time.sleep(0.2)
+            wires.give_back(wire)
+
+        for done in [threads.submit(hold) for _ in range(12)]:
+            done.result()
 
 
 def test_a_connection_that_cannot_be_made_takes_no_place(redis_server: RedisServer) -> None:
