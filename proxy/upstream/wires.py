@@ -124,7 +124,7 @@ class Wire:
         return b""
 
     def _next(self) -> bytes:
-        """What comes next; to try before it is there, and a timer for each wait, take 6 us more."""
+        """What comes next; waited for first: to try in vain is a system call and an exception."""
         if not (self._encrypted and self._socket.pending()):
             self._reader = gevent.getcurrent()
             self._idle_timeout.begin()
