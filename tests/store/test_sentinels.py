@@ -35,6 +35,12 @@ def master(started: ExitStack) -> Member:
 
 
 @pytest.fixture
+def promoted(started: ExitStack) -> Member:
+    """Another server that is a master."""
+    return started.enter_context(Member())
+
+
+@pytest.fixture
 def sentinel(started: ExitStack, master: Member) -> Sentinel:
     return started.enter_context(Sentinel(master, down_after_ms=60_000))
 
@@ -99,9 +105,8 @@ def test_a_replica_that_a_sentinel_calls_the_master_is_not_taken_for_it(
 
 
 def test_a_former_master_that_is_up_again_is_not_taken_for_it_by_old_news(
-    started: ExitStack, master: Member, sentinel: Sentinel
+    started: ExitStack, master: Member, promoted: Member, sentinel: Sentinel
 ) -> None:
-    promoted = started.enter_context(Member())
     newer = started.enter_context(Sentinel(promoted, down_after_ms=60_000, epoch=7))
     with opened(sentinel.port, newer.port, sentinel.port) as store:
         assert put(store, "cp:f")
@@ -109,9 +114,8 @@ def test_a_former_master_that_is_up_again_is_not_taken_for_it_by_old_news(
 
 
 def test_who_missed_the_failover_does_not_come_back_to_the_former_master(
-    started: ExitStack, master: Member, sentinel: Sentinel
+    master: Member, promoted: Member, sentinel: Sentinel
 ) -> None:
-    promoted = started.enter_context(Member())
     with opened(sentinel.port) as store:
         assert put(store, "cp:i")
         point_to(sentinel, promoted)
@@ -124,9 +128,8 @@ def test_who_missed_the_failover_does_not_come_back_to_the_former_master(
 
 
 def test_who_was_idle_during_the_failover_has_no_question_refused(
-    started: ExitStack, master: Member, sentinel: Sentinel
+    master: Member, promoted: Member, sentinel: Sentinel
 ) -> None:
-    promoted = started.enter_context(Member())
     with opened(sentinel.port) as store:
         assert put(store, "cp:i")
         point_to(sentinel, promoted)
@@ -138,9 +141,8 @@ def test_who_was_idle_during_the_failover_has_no_question_refused(
 
 
 def test_a_former_master_is_left_while_the_new_one_cannot_be_asked_yet(
-    started: ExitStack, master: Member, sentinel: Sentinel
+    started: ExitStack, master: Member, promoted: Member, sentinel: Sentinel
 ) -> None:
-    promoted = started.enter_context(Member())
     with opened(sentinel.port) as store:
         assert put(store, "cp:k")
         sentinel.__exit__()
@@ -158,9 +160,8 @@ def test_a_former_master_is_left_while_the_new_one_cannot_be_asked_yet(
 
 
 def test_a_master_whose_replicas_are_gone_is_asked_for_anew(
-    started: ExitStack, master: Member, sentinel: Sentinel
+    master: Member, promoted: Member, sentinel: Sentinel
 ) -> None:
-    promoted = started.enter_context(Member())
     with opened(sentinel.port) as store:
         assert put(store, "cp:g")
         point_to(sentinel, promoted)
