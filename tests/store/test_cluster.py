@@ -42,6 +42,13 @@ def store(group: Clustered) -> Iterator[Store]:
         yield store
 
 
+@pytest.fixture
+def patient(group: Clustered) -> Iterator[Store]:
+    """Waits for replicas for longer than a caller would."""
+    with opened(group.url, PROXY_REDIS_TIMEOUT="30") as store:
+        yield store
+
+
 def put(key: str, value: str = "here") -> Command[bool]:
     return Command(("SET", key, value), bool)
 
@@ -167,17 +174,17 @@ def test_one_node_that_hangs_is_an_outage_though_others_answer(group: Clustered)
         assert works(store, put(elsewhere))
 
 
-def test_the_replicas_of_each_node_are_waited_for(group: Clustered, store: Store) -> None:
+def test_the_replicas_of_each_node_are_waited_for(group: Clustered, patient: Store) -> None:
     wait_until(lambda: group.sound and group.replicated, "each master to have a replica")
-    least: Command[int] = Command(("WAIT", 1, 5000), int)
-    assert store.run_all(put("cp:{a}"), put("cp:{b}"), least)[-1] == 1
+    least: Command[int] = Command(("WAIT", 1, 25_000), int)
+    assert patient.run_all(put("cp:{a}"), put("cp:{b}"), least)[-1] == 1
     assert key_slot(b"cp:{a}") != key_slot(b"cp:{b}")
     replica = group.replica_of(group.owner("cp:{b}"))
     os.kill(replica.pid, signal.SIGSTOP)
     try:
         short: Command[int] = Command(("WAIT", 1, 50), int)
-        assert store.run_all(put("cp:{a}"), put("cp:{b}"), short)[-1] == 0
-        assert store.run_all(put("cp:{b}"), put("cp:{a}"), short)[-1] == 0
-        assert store.run_all(put("cp:{a}"), short)[-1] == 1
+        assert patient.run_all(put("cp:{a}"), put("cp:{b}"), short)[-1] == 0
+        assert patient.run_all(put("cp:{b}"), put("cp:{a}"), short)[-1] == 0
+        assert patient.run_all(put("cp:{a}"), least)[-1] == 1
     finally:
         os.kill(replica.pid, signal.SIGCONT)
