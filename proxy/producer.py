@@ -116,18 +116,17 @@ def listen(
         live: where the events go.
         form: how they are told.
         cancellation: stops it.
-        heard: is called when the first words have come.
+        heard: is called when words have come.
 
     Answers what was written, and why it was cut off if it was.
     """
-    written, begun = Assembly(), False
+    written = Assembly()
     body = orjson.dumps(payload | upstream.streamed)
     try:
         with cancellation.heard(), upstream.open(CHAT, body, payload["model"]) as answer:
             for events in answer.events():
                 form.words(events, written, live)
-                if not begun and written.started:
-                    begun = True
+                if written.started:
                     heard()
                 live.let_keeper_catch_up()
     except ApiError as error:

@@ -119,9 +119,7 @@ class ChatViews:
             watcher = streams.when_gone(cancellation.ask)
         elif asked.wait_s:
             watcher = streams.when_gone(cancellation.leave)
-        events = self._reader.follow_live(live)
-        if watcher is not None:
-            events = _watched(events, watcher)
+        events = _watched(self._reader.follow_live(live), watcher)
         if options.stream:
             return streams.of_turn(live, events)
         for _ in events:
@@ -131,11 +129,12 @@ class ChatViews:
         return responses.finished(live)
 
 
-def _watched(events: Iterator[bytes], watcher: gevent.Greenlet) -> Iterator[bytes]:
+def _watched(events: Iterator[bytes], watcher: gevent.Greenlet | None) -> Iterator[bytes]:
     try:
         yield from events
     finally:
-        watcher.kill(block=False)
+        if watcher is not None:
+            watcher.kill(block=False)
 
 
 def _made_up(answer: bytes) -> Iterator[bytes]:
