@@ -63,7 +63,6 @@ class Answer:
         self.span = NOTHING
         self._left = most_bytes
         self._late = False
-        self._reader: gevent.Greenlet | None = None
         self._timer = gevent.get_hub().loop.timer(max(0.0, deadline - time.monotonic()))
         self._timer.start(self._end_late)
 
@@ -146,11 +145,7 @@ class Answer:
         """What comes next; a read that the deadline finds waiting ends with UpstreamTimeout."""
         if self._late:
             raise late()
-        self._reader = gevent.getcurrent()
-        try:
-            return self._wire.read() if self._wire else b""
-        finally:
-            self._reader = None
+        return self._wire.read() if self._wire else b""
 
     def _end_late(self) -> None:
         """The deadline has come; runs in gevent's hub.
@@ -159,5 +154,5 @@ class Answer:
         size, which comes letter by letter.
         """
         self._late = True
-        if self._reader is not None:
-            self._reader.throw(late())
+        if self._wire is not None:
+            self._wire.interrupt(late())

@@ -30,7 +30,6 @@ class Parser:
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._after_cr = False
-        self._between = True
         self._name = b""
         self._data: list[bytes] = []
         self._data_bytes = 0
@@ -41,12 +40,12 @@ class Parser:
         Raises:
             UpstreamBroken: an event is larger than is taken.
         """
-        if self._between and len(chunk) <= self._most and (event := _alone(chunk)):
+        waits = self._rest or self._data or self._name or self._after_cr
+        if not waits and len(chunk) <= self._most and (event := _alone(chunk)):
             return [event]
         if self._after_cr:
             chunk = chunk.removeprefix(b"\n")  # the other half of a CRLF
         self._after_cr = chunk.endswith(b"\r")
-        self._between = False
         if b"\n" not in chunk and b"\r" not in chunk:
             self._keep(chunk)
             return []
@@ -57,7 +56,6 @@ class Parser:
         events: list[Event] = []
         for line in lines:
             self._line(line, events)
-        self._between = not (self._rest or self._data or self._name or self._after_cr)
         return events
 
     def _line(self, line: bytes, events: list[Event]) -> None:

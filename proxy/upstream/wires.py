@@ -44,7 +44,6 @@ class Wire:
 
     head: Head
     _body: Body
-    _reader: gevent.Greenlet
 
     def __init__(self, connection: Any, connect_timeout: float, read_timeout: float) -> None:
         """Connect.
@@ -62,7 +61,8 @@ class Wire:
         self._connection = connection
         self._socket = connection.sock
         self._socket.settimeout(read_timeout)
-        self._idle_timeout = IdleTimeout(read_timeout, self._end_wait)
+        self._reader: gevent.Greenlet | None = None
+        self._idle_timeout = IdleTimeout(read_timeout, self._end_silence)
         self._encrypted = hasattr(self._socket, "pending")
         self._came = b""
         self._hub = gevent.get_hub()
@@ -125,18 +125,24 @@ class Wire:
 
     def _next(self) -> bytes:
         """What comes next; waited for first: to try in vain is a system call and an exception."""
-        if not (self._encrypted and self._socket.pending()):
-            self._reader = gevent.getcurrent()
-            self._idle_timeout.begin()
-            try:
+        self._reader = gevent.getcurrent()
+        self._idle_timeout.begin()
+        try:
+            if not (self._encrypted and self._socket.pending()):
                 self._hub.wait(self._readable)
-            finally:
-                self._idle_timeout.end()
-        came: bytes = self._socket.recv(_MOST_BYTES)
-        return came
+            came: bytes = self._socket.recv(_MOST_BYTES)
+            return came
+        finally:
+            self._idle_timeout.end()
+            self._reader = None
 
-    def _end_wait(self) -> None:
-        self._reader.throw(TimeoutError("no byte in time"))
+    def interrupt(self, error: Exception) -> None:
+        """End a read that waits with this error; called in gevent's hub."""
+        if self._reader is not None:
+            self._reader.throw(error)
+
+    def _end_silence(self) -> None:
+        self.interrupt(TimeoutError("no byte in time"))
 
     def close(self) -> None:
         """End it."""
