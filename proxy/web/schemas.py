@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -17,6 +17,9 @@ from pydantic_core import PydanticCustomError
 from proxy.errors import InvalidRequest
 from proxy.settings import LARGEST_LIMIT, is_origin
 from proxy.web.parameters import Body, Instructions, Name, Number, Parameters, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -177,19 +180,20 @@ def refusal(error: ValidationError, schema: type[BaseModel]) -> InvalidRequest:
     """The first mistake as a sentence that names the field."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     param = ".".join(str(part) for part in first["loc"])[:200]
+    if first["type"] == "extra_forbidden" and len(first["loc"]) > 1:  # within one of its fields
+        return InvalidRequest(f"'{param}' is no field here.", param=param)
     if first["type"] == "extra_forbidden":
-        return InvalidRequest(_unknown(param, schema), param=param)
+        return unknown(param, schema.model_fields)
     if first["type"] == "missing":
         return InvalidRequest(f"'{param}' is missing.", param=param)
     said = first["msg"].replace("Input should", "should", 1)
     return InvalidRequest(f"'{param}' {said[0].lower()}{said[1:]}.", param=param)
 
 
-def _unknown(param: str, schema: type[BaseModel]) -> str:
-    """That there is no such field, which one may be meant, and all there are."""
-    if "." in param:  # within a field of this schema
-        return f"'{param}' is no field here."
-    known = ", ".join(schema.model_fields)
-    close = get_close_matches(param, schema.model_fields, 1)
+def unknown(param: str, fields: Iterable[str]) -> InvalidRequest:
+    """There is no such field: which one may be meant, and all there are."""
+    known = list(fields)
+    close = get_close_matches(param, known, 1)
     meant = f"did you mean '{close[0]}'? The" if close else "the"
-    return f"'{param}' is no field here; {meant} fields are {known}."
+    told = f"'{param}' is no field here; {meant} fields are {', '.join(known)}."
+    return InvalidRequest(told, param=param)

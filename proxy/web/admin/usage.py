@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, Response, request
 
 from proxy.domain import usage_report
-from proxy.errors import InvalidRequest
 from proxy.store import usage_reading
-from proxy.web import responses
+from proxy.web import responses, schemas
 
 if TYPE_CHECKING:
     from proxy.store.connection import Store
@@ -35,10 +34,7 @@ class UsageViews:
     def read(self) -> Response:
         """GET /admin/api/usage."""
         for name in request.args.keys() - _FIELDS:
-            raise InvalidRequest(
-                f"'{name[:100]}' is no field here; the fields are {', '.join(sorted(_FIELDS))}.",
-                param=name[:100],
-            )
+            raise schemas.unknown(name[:100], sorted(_FIELDS))
         span = usage_report.span(request.args, time.time(), request.args.getlist("name"))
         report = usage_reading.read(self._store, span)
         best = request.accept_mimetypes.best_match(["application/json", "text/csv"])
